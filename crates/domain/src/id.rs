@@ -1,0 +1,158 @@
+//! Identifiers: opaque, case-sensitive text of a known alphabet and length.
+
+use std::{fmt, str::FromStr};
+
+/// Why a text is no identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// The text has no character at all.
+    #[error("must not be empty")]
+    Empty,
+    /// The text has more characters than an identifier of its kind may have.
+    #[error("must have at most {maximum} characters")]
+    TooLong {
+        /// The most characters that an identifier of this kind may have.
+        maximum: usize,
+    },
+    /// A character is outside the identifier's alphabet.
+    #[error("must only have the characters {alphabet}")]
+    BadCharacter {
+        /// The alphabet, written as a character class.
+        alphabet: &'static str,
+    },
+}
+
+const WORD: &str = "A-Z, a-z, 0-9 and _";
+const WORD_AND_HYPHEN: &str = "A-Z, a-z, 0-9, _ and -";
+
+fn check(text: &str, maximum: usize, alphabet: &'static str) -> Result<(), IdError> {
+    if text.is_empty() {
+        return Err(IdError::Empty);
+    }
+    let hyphen = alphabet == WORD_AND_HYPHEN;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || (hyphen && byte == b'-');
+    if !text.bytes().all(allowed) {
+        return Err(IdError::BadCharacter { alphabet });
+    }
+    // Every allowed character is one byte long, so from here on bytes count characters.
+    if text.len() > maximum {
+        return Err(IdError::TooLong { maximum });
+    }
+    Ok(())
+}
+
+macro_rules! identifier {
+    ($(#[$meta:meta])* $name:ident, $maximum:expr, $alphabet:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The most characters that such an identifier may have.
+            pub const MAXIMUM_LENGTH: usize = $maximum;
+
+            /// Takes a text for an identifier after checking its length and its characters.
+            pub fn parse(text: impl Into<Box<str>>) -> Result<Self, IdError> {
+                let text = text.into();
+                check(&text, Self::MAXIMUM_LENGTH, $alphabet)?;
+                Ok(Self(text))
+            }
+
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::parse(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+identifier!(
+    /// A project's name in every path and token: the tenant. 1 to 64 characters of `[A-Za-z0-9_-]`.
+    ProjectId, 64, WORD_AND_HYPHEN
+);
+identifier!(
+    /// A user of a tenant, named by the tenant. 1 to 64 characters of `[A-Za-z0-9_-]`.
+    UserId, 64, WORD_AND_HYPHEN
+);
+identifier!(
+    /// A payment method, named by Stripe (`pm_…`, also `card_…` and `src_…` of older accounts).
+    /// 1 to 255 characters of `[A-Za-z0-9_]`.
+    PaymentMethodId, 255, WORD
+);
+identifier!(
+    /// A Stripe customer (`cus_…`). 1 to 255 characters of `[A-Za-z0-9_]`.
+    CustomerId, 255, WORD
+);
+identifier!(
+    /// A Stripe SetupIntent (`seti_…`). 1 to 255 characters of `[A-Za-z0-9_]`.
+    SetupIntentId, 255, WORD
+);
+identifier!(
+    /// A Stripe account (`acct_…`), named in `Stripe-Account` when a platform acts for a connected account.
+    /// 1 to 255 characters of `[A-Za-z0-9_]`.
+    StripeAccountId, 255, WORD
+);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test should panic")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_user_may_have_hyphens_and_a_payment_method_may_not() {
+        assert_eq!(UserId::parse("usr-1_A").unwrap().as_str(), "usr-1_A");
+        assert_eq!(
+            PaymentMethodId::parse("pm-1"),
+            Err(IdError::BadCharacter { alphabet: WORD })
+        );
+    }
+
+    #[test]
+    fn length_is_bounded_on_both_sides() {
+        assert_eq!(UserId::parse(""), Err(IdError::Empty));
+        assert!(UserId::parse("u".repeat(64)).is_ok());
+        assert_eq!(
+            UserId::parse("u".repeat(65)),
+            Err(IdError::TooLong { maximum: 64 })
+        );
+        assert!(PaymentMethodId::parse("p".repeat(255)).is_ok());
+        assert_eq!(
+            PaymentMethodId::parse("p".repeat(256)),
+            Err(IdError::TooLong { maximum: 255 })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_parses_is_of_the_alphabet_and_stays_as_it_was(text in "\\PC{0,80}") {
+            if let Ok(user) = UserId::parse(text.as_str()) {
+                prop_assert_eq!(user.as_str(), &text);
+                prop_assert!((1..=64).contains(&text.len()));
+                prop_assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'));
+            }
+        }
+    }
+}

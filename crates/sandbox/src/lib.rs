@@ -1,0 +1,1 @@
+//! A stateful Stripe on loopback, for development and tests. Shares no code with the adapter.

@@ -1,0 +1,1 @@
+//! A payment-methods API that a platform runs for its tenants: one binary.

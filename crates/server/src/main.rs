@@ -1,0 +1,3 @@
+//! The `billfold` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Billfold's use cases: check, order the calls, recover. Knows no HTTP.

@@ -1,0 +1,343 @@
+//! A server of one's own, for a test that stops it or a benchmark that measures it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use super::client::Connection;
+use super::error::PostgresError;
+use super::installation::Installation;
+use super::run_directory::{RunDirectory, data_parent, random_password, url};
+use super::shared::coordination_directory;
+use super::supervisor::{self, Limits};
+use crate::process::signal;
+use crate::wait::look_until;
+
+/// The longest wait for a server to end before it is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// How a private server is set up.
+#[derive(Clone, Debug)]
+pub struct PostgresServerOptions {
+    /// Server settings such as `("fsync", "on")`, over the quick and unsafe ones that tests start from.
+    pub settings: Vec<(String, String)>,
+    /// Where the data directory is made: memory where there is room when `None`. A benchmark names a real disk.
+    ///
+    /// The account that runs the server must be able to pass through it.
+    pub data_parent: Option<PathBuf>,
+    /// When the server ends even if it is still in use: two hours from the start.
+    pub lifetime: Duration,
+}
+
+impl Default for PostgresServerOptions {
+    fn default() -> Self {
+        Self {
+            settings: Vec::new(),
+            data_parent: None,
+            lifetime: Duration::from_hours(2),
+        }
+    }
+}
+
+impl PostgresServerOptions {
+    /// Adds one server setting.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// How a server is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Connections are closed, open transactions rolled back, everything is written.
+    Fast,
+    /// As in a crash: the next start recovers from the log.
+    Immediate,
+}
+
+/// A server for one test or benchmark, on 127.0.0.1, ended and removed on drop.
+///
+/// When the process that owns it is killed, its supervisor ends it a few seconds later.
+#[derive(Debug)]
+pub struct PostgresServer {
+    directory: RunDirectory,
+    installation: Installation,
+    settings: Vec<(String, String)>,
+    password: String,
+    port: u16,
+    child: Option<Child>,
+    frozen: Vec<u32>,
+}
+
+impl PostgresServer {
+    /// Makes and starts a server; this takes about a second.
+    ///
+    /// # Errors
+    /// When no server is installed and none can be downloaded, or when it does not start.
+    pub async fn start_private(options: PostgresServerOptions) -> Result<Self, PostgresError> {
+        let coordination = coordination_directory()?;
+        let installation = Installation::find(&coordination).await?;
+        let parent = options
+            .data_parent
+            .unwrap_or_else(|| data_parent(installation.account));
+        let password = random_password();
+        let mut settings = quick_settings();
+        settings.extend(options.settings);
+
+        let directory = RunDirectory::create(&parent, installation.account)?;
+        // Whole from here on, so that a failure below cleans up.
+        let mut server = Self {
+            directory,
+            installation,
+            settings,
+            password,
+            port: 0,
+            child: None,
+            frozen: Vec::new(),
+        };
+        server.directory.register_user()?;
+        supervisor::start(
+            &server.directory,
+            Limits {
+                idle: Duration::from_secs(2),
+                age: options.lifetime,
+            },
+        )?;
+        server
+            .directory
+            .initialize(&server.installation, &server.password)
+            .await?;
+        let started = server
+            .directory
+            .start(&server.installation, &server.password, &server.settings)
+            .await?;
+        server.port = started.port;
+        server.child = Some(started.child);
+        Ok(server)
+    }
+
+    /// The URL of one of its databases, as the superuser; `postgres` is there from the start.
+    pub fn url(&self, database: &str) -> String {
+        url(self.port, &self.password, database)
+    }
+
+    /// The port of 127.0.0.1, the same after a restart.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The directory of the server's programs, `psql` and `pgbench` among them where they are installed.
+    pub fn binary_directory(&self) -> &Path {
+        &self.installation.binary_directory
+    }
+
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// The process ids of the server and of the processes it has now, one for each connection among them.
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.child.as_ref().map_or_else(Vec::new, |child| {
+            let mut ids = vec![child.id()];
+            ids.extend(children_of(child.id()));
+            ids
+        })
+    }
+
+    /// Makes an empty database.
+    ///
+    /// # Errors
+    /// When it exists, or the name needs quotes.
+    pub async fn create_database(&self, name: &str) -> Result<String, PostgresError> {
+        let task = "create a database";
+        let connection = Connection::open(&self.url("postgres"))
+            .await
+            .map_err(|error| error.during(task))?;
+        connection
+            .query(&format!("create database {name}"))
+            .await
+            .map_err(|error| error.during(task))?;
+        Ok(self.url(name))
+    }
+
+    /// Ends the server and keeps its data. Nothing happens when it is stopped.
+    ///
+    /// # Errors
+    /// When it did not end by itself and had to be killed.
+    pub async fn stop(&mut self, how: Shutdown) -> Result<(), PostgresError> {
+        self.thaw()?;
+        let Some(mut child) = self.child.take() else {
+            return Ok(());
+        };
+        let name = match how {
+            Shutdown::Fast => "INT",
+            Shutdown::Immediate => "QUIT",
+        };
+        // Fails only when the server has ended already, which the wait finds out.
+        let _ = signal(name, &[child.id()]);
+        if look_until(STOP_LIMIT, async || child.try_wait().ok().flatten())
+            .await
+            .is_some()
+        {
+            return Ok(());
+        }
+        end(&mut child);
+        Err(PostgresError::database(
+            "stop",
+            "it did not end in time and was killed",
+        ))
+    }
+
+    /// Starts the server again, on the same port and data. Nothing happens when it runs.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start(&mut self) -> Result<(), PostgresError> {
+        if self.child.is_none() {
+            let started = self
+                .directory
+                .start_on(self.port, &self.installation, &self.password, &self.settings)
+                .await?;
+            self.child = Some(started.child);
+        }
+        Ok(())
+    }
+
+    /// Halts the server and all its connections where they are, until [`PostgresServer::thaw`].
+    ///
+    /// The operating system still accepts connections for it, and nothing answers.
+    ///
+    /// # Errors
+    /// When a signal cannot be sent.
+    pub fn freeze(&mut self) -> Result<(), PostgresError> {
+        let failed = |error| PostgresError::database("be frozen", error);
+        let Some(child) = &self.child else { return Ok(()) };
+        // The parent first, so that it makes no more processes while they are counted.
+        signal("STOP", &[child.id()]).map_err(failed)?;
+        self.frozen = vec![child.id()];
+        for id in children_of(child.id()) {
+            // One that ended meanwhile needs no freezing.
+            if signal("STOP", &[id]).is_ok() {
+                self.frozen.push(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a frozen server go on. Nothing happens when it is not frozen.
+    ///
+    /// # Errors
+    /// When a signal cannot be sent.
+    pub fn thaw(&mut self) -> Result<(), PostgresError> {
+        if self.frozen.is_empty() {
+            return Ok(());
+        }
+        signal("CONT", &std::mem::take(&mut self.frozen))
+            .map_err(|error| PostgresError::database("be thawed", error))
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        // Each step fails only where there is nothing left to do; the supervisor sees to the rest.
+        let _ = self.thaw();
+        if let Some(mut child) = self.child.take() {
+            let _ = signal("QUIT", &[child.id()]);
+            let deadline = std::time::Instant::now() + Duration::from_secs(5);
+            while matches!(child.try_wait(), Ok(None)) && std::time::Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            end(&mut child);
+        }
+        self.directory.remove();
+    }
+}
+
+/// Kills the process where it still runs, and waits for it.
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// The settings of a server whose data nobody will miss once the machine is off.
+///
+/// A commit survives the end of the server's processes all the same: tests crash servers, not machines.
+pub(super) fn quick_settings() -> Vec<(String, String)> {
+    [
+        ("fsync", "off"),
+        ("full_page_writes", "off"),
+        ("wal_level", "minimal"),
+        ("max_wal_senders", "0"),
+        ("autovacuum", "off"),
+        // In the data directory, so that a killed server leaves none of it behind.
+        ("dynamic_shared_memory_type", "mmap"),
+        ("shared_buffers", "64MB"),
+        ("max_connections", "300"),
+        ("timezone", "UTC"),
+        ("log_timezone", "UTC"),
+        ("logging_collector", "off"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+/// The direct children of a process.
+fn children_of(parent: u32) -> Vec<u32> {
+    let list = match processes_from_proc() {
+        Some(list) => list,
+        // The slim images that have no `ps` are Linux, where it is not needed.
+        None => Command::new("ps")
+            .args(["-A", "-o", "pid=,ppid="])
+            .output()
+            .map(|output| pairs(&String::from_utf8_lossy(&output.stdout)))
+            .unwrap_or_default(),
+    };
+    list.into_iter()
+        .filter(|&(_, of)| of == parent)
+        .map(|(id, _)| id)
+        .collect()
+}
+
+fn pairs(report: &str) -> Vec<(u32, u32)> {
+    report
+        .lines()
+        .filter_map(|line| {
+            let mut numbers = line.split_whitespace().map(str::parse);
+            Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+        })
+        .collect()
+}
+
+/// Every process and its parent, where `/proc` tells.
+fn processes_from_proc() -> Option<Vec<(u32, u32)>> {
+    std::fs::metadata("/proc/self/stat").ok()?;
+    let entries = std::fs::read_dir("/proc").ok()?;
+    let of_entry = |entry: std::fs::DirEntry| {
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        let line = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        // The program's name, in parentheses, can hold anything; the state and the parent follow the last one.
+        let parent = line.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+        Some((id, parent))
+    };
+    Some(entries.flatten().filter_map(of_entry).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_among_the_children_of_its_parent() {
+        let process = crate::Process::spawn(Command::new("sleep").arg("60")).expect("it starts");
+        assert!(children_of(std::process::id()).contains(&process.id()));
+        assert!(!children_of(process.id()).contains(&process.id()));
+    }
+
+    #[test]
+    fn process_lists_are_read() {
+        assert_eq!(pairs("  1     0\n 300 1\nx y\n"), [(1, 0), (300, 1)]);
+    }
+}

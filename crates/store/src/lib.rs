@@ -1,1 +1,27 @@
 //! Billfold's database: PostgreSQL and SQLite behind one set of queries. The only crate that names diesel.
+//!
+//! A query is written once; the macros of [`database`] compile it for each database. Everything that belongs to a
+//! tenant takes the [`billfold_domain::ProjectScope`] first and starts from a root that is scoped to it.
+
+mod customers;
+mod database;
+mod error;
+mod migrations;
+mod operations;
+mod payment_method_page;
+mod payment_methods;
+mod postgres;
+mod projects;
+mod schema;
+mod setup_intents;
+mod sql_types;
+mod sqlite;
+
+pub use customers::Customers;
+pub use database::{Database, DatabaseOptions};
+pub use error::StoreError;
+pub use migrations::MigrationReport;
+pub use operations::{Claim, NewOperation, Operation, OperationKind, Operations, Subject};
+pub use payment_methods::{BeginCreate, BeginDelete, PaymentMethods};
+pub use projects::{NewProject, Project, Projects, StripeCredentials};
+pub use setup_intents::{SetupIntents, StoredSetupIntent};

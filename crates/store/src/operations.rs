@@ -1,0 +1,368 @@
+//! Operations: what has begun at Stripe and is not known to have ended.
+//!
+//! A row is committed before the first call to Stripe and goes away in the transaction that writes the result. Whoever
+//! claims it holds a lease and a fence number; when the lease runs out another may claim it, with a higher fence, and
+//! only the newest holder's result is written.
+
+use billfold_domain::{
+    CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
+};
+use diesel::{ExpressionMethods as _, QueryDsl as _, QueryResult};
+use diesel_async::RunQueryDsl as _;
+
+use crate::{
+    Database, StoreError,
+    database::{in_transaction, with_connection},
+    payment_methods::PaymentMethodRow,
+    schema::{customers, operations, payment_methods, setup_intents},
+    sql_types::{StoredInstant, database_time_in},
+};
+
+/// How long a claim holds before another may take over: longer than the longest call to Stripe.
+pub(crate) const LEASE_SECONDS: i64 = 30;
+
+/// The fence number of an operation that nobody has taken over yet.
+pub(crate) const FIRST_FENCE: i64 = 1;
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OperationKind {
+    /// Saves a payment method, which may have to wait for its owner's confirmation.
+    CreatePaymentMethod,
+    /// Saves a payment method only if it is available at once.
+    CreateAvailablePaymentMethod,
+    /// Detaches a payment method and forgets it.
+    DeletePaymentMethod,
+    /// Makes a user's Stripe customer.
+    CreateCustomer,
+    /// Makes a setup intent for a user's page.
+    CreateSetupIntent,
+}
+
+impl OperationKind {
+    const ALL: [Self; 5] = [
+        Self::CreatePaymentMethod,
+        Self::CreateAvailablePaymentMethod,
+        Self::DeletePaymentMethod,
+        Self::CreateCustomer,
+        Self::CreateSetupIntent,
+    ];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreatePaymentMethod => "createPaymentMethod",
+            Self::CreateAvailablePaymentMethod => "createAvailablePaymentMethod",
+            Self::DeletePaymentMethod => "deletePaymentMethod",
+            Self::CreateCustomer => "createCustomer",
+            Self::CreateSetupIntent => "createSetupIntent",
+        }
+    }
+}
+
+/// What an operation works on. One operation at most is open on a subject.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A payment method.
+    PaymentMethod(PaymentMethodId),
+    /// The Stripe customer of a user.
+    Customer(UserId),
+    /// A setup intent, which has no name until Stripe gives it one: the operation's own stands for it.
+    SetupIntent(String),
+}
+
+impl Subject {
+    pub(crate) fn to_text(&self) -> String {
+        match self {
+            Self::PaymentMethod(id) => format!("paymentMethod:{id}"),
+            Self::Customer(user) => format!("customer:{user}"),
+            Self::SetupIntent(operation) => format!("setupIntent:{operation}"),
+        }
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (name, value) = text.split_once(':')?;
+        match name {
+            "paymentMethod" => PaymentMethodId::parse(value).ok().map(Self::PaymentMethod),
+            "customer" => UserId::parse(value).ok().map(Self::Customer),
+            "setupIntent" => Some(Self::SetupIntent(value.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+/// An operation to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewOperation {
+    /// A name that no other operation has or will have.
+    pub id: String,
+    /// What it does.
+    pub kind: OperationKind,
+    /// What it works on.
+    pub subject: Subject,
+    /// The user whom it is for.
+    pub user: UserId,
+}
+
+/// An operation that this holder may drive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name, which Stripe's idempotency keys are made of.
+    pub id: String,
+    /// What it does.
+    pub kind: OperationKind,
+    /// What it works on.
+    pub subject: Subject,
+    /// The user whom it is for.
+    pub user: UserId,
+    /// Part of Stripe's idempotency keys: rises when the same step must run anew.
+    pub epoch: i32,
+    /// The holder's number.
+    pub fence: i64,
+    /// When it began.
+    pub created_at: UtcTimestamp,
+}
+
+/// The answer to a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The caller holds this operation: the one that it asked for, or an older one on the same subject, which must be
+    /// driven to its end first.
+    Held(Operation),
+    /// Another holds an operation on the subject.
+    Busy,
+}
+
+pub(crate) type Row = (String, String, String, String, i32, i64, StoredInstant);
+pub(crate) const COLUMNS: (
+    operations::id,
+    operations::kind,
+    operations::subject,
+    operations::user_id,
+    operations::epoch,
+    operations::fence,
+    operations::created_at,
+) = (
+    operations::id,
+    operations::kind,
+    operations::subject,
+    operations::user_id,
+    operations::epoch,
+    operations::fence,
+    operations::created_at,
+);
+
+pub(crate) fn operation(row: Row) -> Result<Operation, StoreError> {
+    let (id, kind, subject, user, epoch, fence, created_at) = row;
+    let unreadable = || StoreError::Internal(format!("operation {id} cannot be read"));
+    Ok(Operation {
+        kind: OperationKind::ALL
+            .into_iter()
+            .find(|known| known.as_str() == kind)
+            .ok_or_else(unreadable)?,
+        subject: Subject::from_text(&subject).ok_or_else(unreadable)?,
+        user: UserId::parse(user).map_err(|_| unreadable())?,
+        epoch,
+        fence,
+        created_at: created_at.0,
+        id,
+    })
+}
+
+/// Begins the operation, or takes over the one on the same subject when its lease has run out, in one statement. An
+/// expression, since it is compiled for each database's connection.
+macro_rules! claim {
+    ($connection:expr, $scope:expr, $new:expr, $now:expr) => {{
+        use diesel::{ExpressionMethods as _, OptionalExtension as _};
+        use $crate::schema::operations;
+        let upsert = diesel::insert_into(operations::table)
+            .values((
+                operations::project_id.eq($scope.project().as_str()),
+                operations::id.eq($new.id.as_str()),
+                operations::kind.eq($new.kind.as_str()),
+                operations::subject.eq($new.subject.to_text()),
+                operations::user_id.eq($new.user.as_str()),
+                operations::epoch.eq(0),
+                operations::fence.eq($crate::operations::FIRST_FENCE),
+                operations::lease_expires_at.eq($crate::sql_types::database_time_in(
+                    $crate::operations::LEASE_SECONDS,
+                )),
+                operations::created_at.eq($crate::sql_types::StoredInstant($now)),
+            ))
+            .on_conflict((operations::project_id, operations::subject))
+            .do_update()
+            .set((
+                operations::fence.eq(operations::fence + 1),
+                operations::lease_expires_at.eq($crate::sql_types::database_time_in(
+                    $crate::operations::LEASE_SECONDS,
+                )),
+            ));
+        let expired = operations::lease_expires_at.lt($crate::sql_types::database_now());
+        diesel::query_dsl::methods::FilterDsl::filter(upsert, expired)
+            .returning($crate::operations::COLUMNS)
+            .get_result::<$crate::operations::Row>($connection)
+            .await
+            .optional()
+    }};
+}
+pub(crate) use claim;
+
+/// The operations of every project, each call within one.
+#[derive(Clone, Debug)]
+pub struct Operations {
+    database: Database,
+}
+
+/// An operation as long as this holder holds it.
+#[diesel::dsl::auto_type]
+pub(crate) fn held<'a>(project: &'a str, id: &'a str, fence: i64) -> _ {
+    operations::table
+        .filter(operations::project_id.eq(project))
+        .filter(operations::id.eq(id))
+        .filter(operations::fence.eq(fence))
+}
+
+/// Ends an operation inside the transaction that writes its result, or fails when another has taken it over.
+macro_rules! end {
+    ($connection:expr, $scope:expr, $operation:expr) => {
+        match diesel::delete(held($scope.project().as_str(), &$operation.id, $operation.fence))
+            .execute($connection)
+            .await?
+        {
+            1 => Ok(()),
+            _ => Err(StoreError::Fenced),
+        }
+    };
+}
+
+impl Operations {
+    /// The operations in a database.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Begins an operation whose beginning needs nothing but a free subject.
+    pub async fn begin(
+        &self,
+        scope: &ProjectScope,
+        new: &NewOperation,
+        now: UtcTimestamp,
+    ) -> Result<Claim, StoreError> {
+        let claimed: QueryResult<Option<Row>> =
+            with_connection!(self.database, |connection| claim!(connection, scope, new, now));
+        Ok(match claimed? {
+            Some(row) => Claim::Held(operation(row)?),
+            None => Claim::Busy,
+        })
+    }
+
+    /// Ends an operation whose result needs no writing: a deletion, or one that came to nothing.
+    pub async fn end(&self, scope: &ProjectScope, held_operation: &Operation) -> Result<(), StoreError> {
+        with_connection!(self.database, |connection| end!(
+            connection,
+            scope,
+            held_operation
+        ))
+    }
+
+    /// Leaves an operation of unknown outcome open for whoever tries next, at once. Does nothing when another has taken
+    /// it over.
+    pub async fn release(&self, scope: &ProjectScope, operation: &Operation) -> Result<(), StoreError> {
+        with_connection!(self.database, |connection| {
+            diesel::update(held(scope.project().as_str(), &operation.id, operation.fence))
+                .set(operations::lease_expires_at.eq(database_time_in(-1)))
+                .execute(connection)
+                .await?;
+            Ok(())
+        })
+    }
+
+    /// Lets the operation's steps run anew at Stripe, under new idempotency keys.
+    pub async fn raise_epoch(
+        &self,
+        scope: &ProjectScope,
+        operation: Operation,
+    ) -> Result<Operation, StoreError> {
+        let epoch = operation.epoch + 1;
+        let raised: QueryResult<usize> = with_connection!(self.database, |connection| {
+            diesel::update(held(scope.project().as_str(), &operation.id, operation.fence))
+                .set((
+                    operations::epoch.eq(epoch),
+                    operations::lease_expires_at.eq(database_time_in(LEASE_SECONDS)),
+                ))
+                .execute(connection)
+                .await
+        });
+        if raised? == 1 {
+            Ok(Operation { epoch, ..operation })
+        } else {
+            Err(StoreError::Fenced)
+        }
+    }
+
+    /// Writes the payment method that the operation saved. One that was deleted before under the same name lives again.
+    pub async fn finish_payment_method(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        payment_method: &PaymentMethod,
+    ) -> Result<(), StoreError> {
+        let row = PaymentMethodRow::of(payment_method);
+        in_transaction!(self.database, |connection| {
+            end!(connection, scope, operation)?;
+            diesel::insert_into(payment_methods::table)
+                .values((payment_methods::project_id.eq(scope.project().as_str()), &row))
+                .on_conflict((payment_methods::project_id, payment_methods::id))
+                .do_update()
+                .set((&row, payment_methods::deleted_at.eq(None::<StoredInstant>)))
+                .execute(connection)
+                .await?;
+            Ok(())
+        })
+    }
+
+    /// Writes the customer that the operation made.
+    pub async fn finish_customer(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        customer: &CustomerId,
+        now: UtcTimestamp,
+    ) -> Result<(), StoreError> {
+        in_transaction!(self.database, |connection| {
+            end!(connection, scope, operation)?;
+            diesel::insert_into(customers::table)
+                .values((
+                    customers::project_id.eq(scope.project().as_str()),
+                    customers::user_id.eq(operation.user.as_str()),
+                    customers::id.eq(customer.as_str()),
+                    customers::created_at.eq(StoredInstant(now)),
+                ))
+                .execute(connection)
+                .await?;
+            Ok(())
+        })
+    }
+
+    /// Writes that the setup intent that the operation made is this project's.
+    pub async fn finish_setup_intent(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        id: &SetupIntentId,
+        created_at: UtcTimestamp,
+    ) -> Result<(), StoreError> {
+        in_transaction!(self.database, |connection| {
+            end!(connection, scope, operation)?;
+            diesel::insert_into(setup_intents::table)
+                .values((
+                    setup_intents::project_id.eq(scope.project().as_str()),
+                    setup_intents::id.eq(id.as_str()),
+                    setup_intents::user_id.eq(operation.user.as_str()),
+                    setup_intents::created_at.eq(StoredInstant(created_at)),
+                ))
+                .execute(connection)
+                .await?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,445 @@
+//! Payment methods: what a project's users saved.
+
+use billfold_domain::{
+    Card, CardBrand, Page, PageRequest, PaymentMethod, PaymentMethodId, PaymentMethodStatus,
+    PaymentMethodType, Position, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
+};
+use diesel::{
+    AsChangeset, ExpressionMethods as _, Insertable, OptionalExtension as _, QueryDsl as _, Queryable,
+    Selectable, SelectableHelper as _,
+};
+use diesel_async::RunQueryDsl as _;
+
+use crate::{
+    Database, StoreError,
+    database::{in_transaction, read, with_connection},
+    operations::{
+        self as operation_rows, FIRST_FENCE, NewOperation, Operation, OperationKind, Subject, claim, held,
+    },
+    payment_method_page::{PageQuery, PageRow},
+    schema::payment_methods,
+    sql_types::StoredInstant,
+};
+
+/// A payment method's columns, without its project.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = payment_methods)]
+#[diesel(treat_none_as_null = true)]
+#[diesel(check_for_backend(diesel::pg::Pg, diesel::sqlite::Sqlite))]
+pub(crate) struct PaymentMethodRow {
+    id: String,
+    user_id: String,
+    payment_method_type: String,
+    brand: String,
+    last4: String,
+    exp_month: i16,
+    exp_year: i16,
+    setup_intent_id: Option<String>,
+    created_at: StoredInstant,
+}
+
+impl PaymentMethodRow {
+    pub(crate) fn of(payment_method: &PaymentMethod) -> Self {
+        let setup_intent = match &payment_method.status {
+            PaymentMethodStatus::Available => None,
+            PaymentMethodStatus::RequiresConfirmation { setup_intent } => Some(setup_intent.to_string()),
+        };
+        Self {
+            id: payment_method.id.to_string(),
+            user_id: payment_method.user.to_string(),
+            payment_method_type: payment_method.payment_method_type.as_str().to_owned(),
+            brand: payment_method.card.brand.as_str().to_owned(),
+            last4: payment_method.card.last4.clone(),
+            exp_month: payment_method.card.exp_month,
+            exp_year: payment_method.card.exp_year,
+            setup_intent_id: setup_intent,
+            created_at: StoredInstant(payment_method.created_at),
+        }
+    }
+}
+
+impl TryFrom<PaymentMethodRow> for PaymentMethod {
+    type Error = StoreError;
+
+    fn try_from(row: PaymentMethodRow) -> Result<Self, StoreError> {
+        let unreadable = || StoreError::Internal("a payment method's row cannot be read".to_owned());
+        let status = match row.setup_intent_id {
+            None => PaymentMethodStatus::Available,
+            Some(id) => PaymentMethodStatus::RequiresConfirmation {
+                setup_intent: SetupIntentId::parse(id).map_err(|_| unreadable())?,
+            },
+        };
+        Ok(Self {
+            id: PaymentMethodId::parse(row.id).map_err(|_| unreadable())?,
+            user: UserId::parse(row.user_id).map_err(|_| unreadable())?,
+            payment_method_type: PaymentMethodType::from_name(&row.payment_method_type)
+                .ok_or_else(unreadable)?,
+            card: Card {
+                brand: CardBrand::from_name(&row.brand),
+                last4: row.last4,
+                exp_month: row.exp_month,
+                exp_year: row.exp_year,
+            },
+            status,
+            created_at: row.created_at.0,
+        })
+    }
+}
+
+/// How the saving of a payment method may begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BeginCreate {
+    /// The caller holds an operation on the method: the one that it asked for, or an older one that must end first.
+    Held(Operation),
+    /// Another holds an operation on the method.
+    Busy,
+    /// The user has saved it already.
+    Saved(PaymentMethod),
+    /// Another user of the project has it.
+    OwnedByAnother,
+    /// The user has as many as a user may have.
+    LimitReached,
+}
+
+/// How the deletion of a payment method may begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BeginDelete {
+    /// The caller holds an operation on the method: a deletion, or an older one that must end first. From here on the
+    /// method is shown no more if it is a deletion.
+    Held(Operation, PaymentMethod),
+    /// Another holds an operation on the method.
+    Busy,
+    /// There is no such method, or it is gone already, or it is another user's.
+    NotFound,
+}
+
+/// The kinds of operation that may leave the user with one more payment method.
+const CREATING: [&str; 2] = [
+    OperationKind::CreatePaymentMethod.as_str(),
+    OperationKind::CreateAvailablePaymentMethod.as_str(),
+];
+
+/// The payment methods of every project, each call within one.
+#[derive(Clone, Debug)]
+pub struct PaymentMethods {
+    database: Database,
+}
+
+/// Every row of a project, the deleted ones included.
+#[diesel::dsl::auto_type]
+fn rows(project: String) -> _ {
+    payment_methods::table.filter(payment_methods::project_id.eq(project))
+}
+
+/// Every payment method of a project that is shown.
+#[diesel::dsl::auto_type]
+fn shown(project: String) -> _ {
+    let of_project: rows = rows(project);
+    of_project.filter(payment_methods::deleted_at.is_null())
+}
+
+/// The payment method of a project if it is shown. An expression, since it is compiled for each database's connection.
+macro_rules! find_shown {
+    ($connection:expr, $project:expr, $id:expr) => {
+        shown($project.to_owned())
+            .filter(payment_methods::id.eq($id.as_str()))
+            .select(PaymentMethodRow::as_select())
+            .first::<PaymentMethodRow>($connection)
+            .await
+            .optional()?
+    };
+}
+
+fn already_saved(row: PaymentMethodRow, user: &str) -> Result<BeginCreate, StoreError> {
+    if row.user_id == user {
+        Ok(BeginCreate::Saved(row.try_into()?))
+    } else {
+        Ok(BeginCreate::OwnedByAnother)
+    }
+}
+
+/// Lets only one transaction at a time begin operations for a user, so that what it counts stays true until it ends.
+trait LockUser {
+    fn lock_user(
+        &mut self,
+        scope: &ProjectScope,
+        user: &UserId,
+    ) -> impl Future<Output = diesel::QueryResult<()>> + Send;
+}
+
+impl LockUser for diesel_async::AsyncPgConnection {
+    async fn lock_user(&mut self, scope: &ProjectScope, user: &UserId) -> diesel::QueryResult<()> {
+        use diesel::sql_types::{BigInt, Text};
+        diesel::define_sql_function! { fn hashtextextended(text: Text, seed: BigInt) -> BigInt; }
+        diesel::define_sql_function! { fn pg_advisory_xact_lock(key: BigInt) -> Bool; }
+        // The function returns void, which only a statement whose rows nobody reads can hold.
+        let key = format!("{} {user}", scope.project());
+        diesel::select(pg_advisory_xact_lock(hashtextextended(key, 0)))
+            .execute(self)
+            .await
+            .map(|_| ())
+    }
+}
+
+impl LockUser for crate::sqlite::WriteConnection {
+    /// A transaction that writes has the whole database to itself.
+    async fn lock_user(&mut self, _: &ProjectScope, _: &UserId) -> diesel::QueryResult<()> {
+        Ok(())
+    }
+}
+
+impl PaymentMethods {
+    /// The payment methods in a database.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// The payment method, or `None` when the project has none of this name or it is deleted.
+    pub async fn find(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+    ) -> Result<Option<PaymentMethod>, StoreError> {
+        let found = read!(
+            self.database,
+            shown(scope.project().to_string())
+                .filter(payment_methods::id.eq(id.to_string()))
+                .select(PaymentMethodRow::as_select()) => PaymentMethodRow
+        )?;
+        found.into_iter().next().map(PaymentMethod::try_from).transpose()
+    }
+
+    /// The payment method whose deletion has begun, or `None`.
+    pub async fn find_deleted(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+    ) -> Result<Option<PaymentMethod>, StoreError> {
+        let found = read!(
+            self.database,
+            rows(scope.project().to_string())
+                .filter(payment_methods::deleted_at.is_not_null())
+                .filter(payment_methods::id.eq(id.to_string()))
+                .select(PaymentMethodRow::as_select()) => PaymentMethodRow
+        )?;
+        found.into_iter().next().map(PaymentMethod::try_from).transpose()
+    }
+
+    /// A page of the project's payment methods, or `None` when its position is no method that this project ever had.
+    pub async fn page(
+        &self,
+        scope: &ProjectScope,
+        request: &PageRequest,
+    ) -> Result<Option<Page<PaymentMethod>>, StoreError> {
+        let query = PageQuery::new(scope, request);
+        let rows = read!(self.database, query.clone() => PageRow)?;
+        // Only an empty page leaves open whether its position exists.
+        if let (true, Position::After(id) | Position::Before(id)) = (rows.is_empty(), &request.position)
+            && !self.was_ever_here(scope, id).await?
+        {
+            return Ok(None);
+        }
+        query.page(rows).map(Some)
+    }
+
+    /// A user's available payment methods, newest first.
+    pub async fn available_of_user(
+        &self,
+        scope: &ProjectScope,
+        user: &UserId,
+    ) -> Result<Vec<PaymentMethod>, StoreError> {
+        let found = read!(
+            self.database,
+            shown(scope.project().to_string())
+                .filter(payment_methods::user_id.eq(user.to_string()))
+                .filter(payment_methods::setup_intent_id.is_null())
+                .order((payment_methods::created_at.desc(), payment_methods::id.desc()))
+                .select(PaymentMethodRow::as_select()) => PaymentMethodRow
+        )?;
+        found.into_iter().map(PaymentMethod::try_from).collect()
+    }
+
+    async fn was_ever_here(&self, scope: &ProjectScope, id: &PaymentMethodId) -> Result<bool, StoreError> {
+        let found = read!(
+            self.database,
+            rows(scope.project().to_string())
+                .filter(payment_methods::id.eq(id.to_string()))
+                .select(payment_methods::id) => String
+        )?;
+        Ok(!found.is_empty())
+    }
+
+    /// Begins to save a payment method for a user who has fewer than `maximum`, counting those on their way.
+    pub async fn begin_create(
+        &self,
+        scope: &ProjectScope,
+        new: &NewOperation,
+        id: &PaymentMethodId,
+        maximum: i64,
+        now: UtcTimestamp,
+    ) -> Result<BeginCreate, StoreError> {
+        use crate::schema::operations;
+        let project = scope.project().as_str();
+        let user = new.user.as_str();
+        in_transaction!(self.database, |connection| {
+            connection.lock_user(scope, &new.user).await?;
+            if let Some(row) = find_shown!(connection, project, id) {
+                return already_saved(row, user);
+            }
+            // Counted in one statement: between two, a method that is on its way could arrive and be missed by both.
+            let saved = shown(project.to_owned())
+                .filter(payment_methods::user_id.eq(user))
+                .count();
+            let on_their_way = operations::table
+                .filter(operations::project_id.eq(project))
+                .filter(operations::user_id.eq(user))
+                .filter(operations::kind.eq_any(CREATING))
+                .filter(operations::subject.ne(new.subject.to_text()))
+                .count();
+            let (saved, on_their_way) = diesel::select((saved.single_value(), on_their_way.single_value()))
+                .get_result::<(Option<i64>, Option<i64>)>(connection)
+                .await?;
+            if saved.unwrap_or_default() + on_their_way.unwrap_or_default() >= maximum {
+                return Ok(BeginCreate::LimitReached);
+            }
+            let Some(claimed) = claim!(connection, scope, new, now)? else {
+                return Ok(BeginCreate::Busy);
+            };
+            let operation = operation_rows::operation(claimed)?;
+            // Another operation on the method may have ended since the look above, which was before this one began.
+            if operation.fence == FIRST_FENCE
+                && let Some(row) = find_shown!(connection, project, id)
+            {
+                diesel::delete(held(project, &operation.id, operation.fence))
+                    .execute(connection)
+                    .await?;
+                return already_saved(row, user);
+            }
+            Ok(BeginCreate::Held(operation))
+        })
+    }
+
+    /// Begins to delete a payment method, of this user only when one is given, or joins a deletion that was left open.
+    pub async fn begin_delete(
+        &self,
+        scope: &ProjectScope,
+        operation: String,
+        id: &PaymentMethodId,
+        owner: Option<&UserId>,
+        now: UtcTimestamp,
+    ) -> Result<BeginDelete, StoreError> {
+        use crate::schema::operations;
+        let project = scope.project().as_str();
+        let subject = Subject::PaymentMethod(id.clone());
+        in_transaction!(self.database, |connection| {
+            let found = rows(project.to_owned())
+                .filter(payment_methods::id.eq(id.as_str()))
+                .select((PaymentMethodRow::as_select(), payment_methods::deleted_at))
+                .first::<(PaymentMethodRow, Option<StoredInstant>)>(connection)
+                .await
+                .optional()?;
+            let Some((row, deleted_at)) = found else {
+                return Ok(BeginDelete::NotFound);
+            };
+            let payment_method = PaymentMethod::try_from(row)?;
+            if owner.is_some_and(|owner| *owner != payment_method.user) {
+                return Ok(BeginDelete::NotFound);
+            }
+            if deleted_at.is_some() {
+                // A deletion that ended is over; only one that is still open can be joined.
+                let open: i64 = operations::table
+                    .filter(operations::project_id.eq(project))
+                    .filter(operations::subject.eq(subject.to_text()))
+                    .filter(operations::kind.eq(OperationKind::DeletePaymentMethod.as_str()))
+                    .count()
+                    .get_result(connection)
+                    .await?;
+                if open == 0 {
+                    return Ok(BeginDelete::NotFound);
+                }
+            }
+            let new = NewOperation {
+                id: operation,
+                kind: OperationKind::DeletePaymentMethod,
+                subject,
+                user: payment_method.user.clone(),
+            };
+            let Some(claimed) = claim!(connection, scope, new, now)? else {
+                return Ok(BeginDelete::Busy);
+            };
+            let operation = operation_rows::operation(claimed)?;
+            if operation.kind != OperationKind::DeletePaymentMethod {
+                return Ok(BeginDelete::Held(operation, payment_method));
+            }
+            let hidden = diesel::update(shown(project.to_owned()))
+                .filter(payment_methods::id.eq(id.as_str()))
+                .filter(payment_methods::user_id.eq(payment_method.user.as_str()))
+                .set(payment_methods::deleted_at.eq(StoredInstant(now)))
+                .returning(PaymentMethodRow::as_returning())
+                .get_result::<PaymentMethodRow>(connection)
+                .await
+                .optional()?;
+            match hidden {
+                Some(row) => Ok(BeginDelete::Held(operation, row.try_into()?)),
+                // Another deletion may have ended since the look above, which was before this one began.
+                None if operation.fence == FIRST_FENCE => {
+                    diesel::delete(held(project, &operation.id, operation.fence))
+                        .execute(connection)
+                        .await?;
+                    Ok(BeginDelete::NotFound)
+                }
+                None => Ok(BeginDelete::Held(operation, payment_method)),
+            }
+        })
+    }
+
+    /// Writes that the owner has passed the check on this SetupIntent. Does nothing when the method is gone by now.
+    pub async fn confirm(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+        setup_intent: &SetupIntentId,
+    ) -> Result<(), StoreError> {
+        with_connection!(self.database, |connection| {
+            diesel::update(waiting(
+                scope.project().to_string(),
+                id.to_string(),
+                setup_intent.to_string(),
+            ))
+            .set(payment_methods::setup_intent_id.eq(None::<String>))
+            .execute(connection)
+            .await?;
+            Ok(())
+        })
+    }
+
+    /// Writes that the check on this SetupIntent can never be passed: the method is removed.
+    pub async fn give_up(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+        setup_intent: &SetupIntentId,
+        now: UtcTimestamp,
+    ) -> Result<(), StoreError> {
+        with_connection!(self.database, |connection| {
+            diesel::update(waiting(
+                scope.project().to_string(),
+                id.to_string(),
+                setup_intent.to_string(),
+            ))
+            .set(payment_methods::deleted_at.eq(StoredInstant(now)))
+            .execute(connection)
+            .await?;
+            Ok(())
+        })
+    }
+}
+
+/// The payment method while it still waits for its owner on this SetupIntent.
+#[diesel::dsl::auto_type]
+fn waiting(project: String, id: String, setup_intent: String) -> _ {
+    let of_project: shown = shown(project);
+    of_project
+        .filter(payment_methods::id.eq(id))
+        .filter(payment_methods::setup_intent_id.eq(setup_intent))
+}

@@ -1,0 +1,100 @@
+//! SQL types for what the two databases hold differently.
+
+use billfold_domain::UtcTimestamp;
+use diesel::{
+    deserialize::{self, FromSql},
+    expression::ValidGrouping,
+    pg::{Pg, PgValue},
+    query_builder::{AstPass, QueryFragment, QueryId},
+    serialize::{self, IsNull, Output, ToSql},
+    sql_types::{BigInt, SqlType},
+    sqlite::Sqlite,
+};
+
+/// A point in time: `timestamptz` in PostgreSQL, whole microseconds since 1970 in SQLite.
+#[derive(Debug, Clone, Copy, SqlType, QueryId)]
+#[diesel(postgres_type(oid = 1184, array_oid = 1185))]
+#[diesel(sqlite_type(name = "Long"))]
+pub struct Instant;
+
+/// A point in time on its way into or out of a row.
+#[derive(Debug, Clone, Copy, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
+#[diesel(sql_type = Instant)]
+pub(crate) struct StoredInstant(pub(crate) UtcTimestamp);
+
+/// PostgreSQL counts microseconds from 2000-01-01T00:00:00Z.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+
+impl ToSql<Instant, Pg> for StoredInstant {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        let microseconds = self.0.microseconds().saturating_sub(POSTGRES_EPOCH);
+        ToSql::<BigInt, Pg>::to_sql(&microseconds, &mut out.reborrow())
+    }
+}
+
+impl FromSql<Instant, Pg> for StoredInstant {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let microseconds = <i64 as FromSql<BigInt, Pg>>::from_sql(value)?;
+        Ok(Self(UtcTimestamp::from_microseconds(
+            microseconds.saturating_add(POSTGRES_EPOCH),
+        )))
+    }
+}
+
+impl ToSql<Instant, Sqlite> for StoredInstant {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.microseconds());
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<Instant, Sqlite> for StoredInstant {
+    fn from_sql(value: <Sqlite as diesel::backend::Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        let microseconds = <i64 as FromSql<BigInt, Sqlite>>::from_sql(value)?;
+        Ok(Self(UtcTimestamp::from_microseconds(microseconds)))
+    }
+}
+
+/// The database's own clock, shifted by some seconds. Leases are told by it, so that instances whose clocks differ
+/// agree on who holds what.
+#[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
+pub(crate) struct DatabaseTime {
+    seconds_from_now: i64,
+}
+
+/// The database's present time.
+pub(crate) const fn database_now() -> DatabaseTime {
+    DatabaseTime { seconds_from_now: 0 }
+}
+
+/// The database's time in some seconds.
+pub(crate) const fn database_time_in(seconds: i64) -> DatabaseTime {
+    DatabaseTime {
+        seconds_from_now: seconds,
+    }
+}
+
+impl diesel::expression::Expression for DatabaseTime {
+    type SqlType = Instant;
+}
+
+impl<Table> diesel::expression::SelectableExpression<Table> for DatabaseTime {}
+impl<Table> diesel::expression::AppearsOnTable<Table> for DatabaseTime {}
+
+impl QueryFragment<Pg> for DatabaseTime {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+        out.push_sql("(clock_timestamp() + ");
+        out.push_bind_param::<BigInt, _>(&self.seconds_from_now)?;
+        out.push_sql(" * interval '1 second')");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Sqlite> for DatabaseTime {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> diesel::QueryResult<()> {
+        out.push_sql("(cast(round(unixepoch('subsec') * 1000) as integer) * 1000 + ");
+        out.push_bind_param::<BigInt, _>(&self.seconds_from_now)?;
+        out.push_sql(" * 1000000)");
+        Ok(())
+    }
+}

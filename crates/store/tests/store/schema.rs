@@ -1,0 +1,166 @@
+//! Rules that every table keeps, asked of the databases themselves.
+
+use std::collections::BTreeSet;
+
+use rstest::rstest;
+
+use crate::harness::{Backend, Postgres, SqliteInFile, TestDatabase};
+
+/// Tables that belong to the installation rather than to a tenant.
+const OF_NO_TENANT: [&str; 2] = ["projects", "__diesel_schema_migrations"];
+
+/// Every key of the schema as `table | kind | first column`: primary and unique keys, foreign keys, and indexes.
+async fn first_columns_of_keys(backend: Backend, test: &TestDatabase) -> Vec<String> {
+    let query = match backend {
+        Postgres => {
+            "select c.relname || ' | index ' || i.relname || ' | ' || coalesce(a.attname, 'an expression') as value
+             from pg_index x
+             join pg_class c on c.oid = x.indrelid join pg_class i on i.oid = x.indexrelid
+             left join pg_attribute a on a.attrelid = c.oid and a.attnum = x.indkey[0]
+             where c.relnamespace = 'public'::regnamespace
+             union all
+             select c.relname || ' | ' || k.conname || ' | ' || a.attname
+             from pg_constraint k join pg_class c on c.oid = k.conrelid
+             join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1]
+             where k.contype in ('p', 'u', 'f') and c.relnamespace = 'public'::regnamespace"
+        }
+        _ => {
+            "select t.name || ' | index ' || i.name || ' | ' || coalesce(c.name, 'an expression') as value
+             from sqlite_schema t join pragma_index_list(t.name) i join pragma_index_info(i.name) c
+             where t.type = 'table' and c.seqno = 0
+             union all
+             select t.name || ' | foreign key ' || k.id || ' | ' || k.\"from\"
+             from sqlite_schema t join pragma_foreign_key_list(t.name) k
+             where t.type = 'table' and k.seq = 0"
+        }
+    };
+    test.texts(query).await
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_of_a_tenants_table_starts_with_the_project(
+    #[values(SqliteInFile, Postgres)] backend: Backend,
+) {
+    let test = backend.migrated().await;
+    let keys = first_columns_of_keys(backend, &test).await;
+    let of_tenants: Vec<Vec<&str>> = keys
+        .iter()
+        .map(|key| key.split(" | ").collect::<Vec<_>>())
+        .filter(|key| !OF_NO_TENANT.contains(&key[0]))
+        .collect();
+    let wrong: Vec<_> = of_tenants.iter().filter(|key| key[2] != "project_id").collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+
+    // Every tenant's table has a primary key and belongs to a project: none slips through for want of keys.
+    let tables: BTreeSet<String> = columns(backend, &test)
+        .await
+        .into_iter()
+        .map(|column| column.split(" | ").next().unwrap().to_owned())
+        .filter(|table| !OF_NO_TENANT.contains(&table.as_str()))
+        .collect();
+    assert!(tables.contains("payment_methods"), "{tables:?}");
+    for table in tables {
+        let of_table = of_tenants.iter().filter(|key| key[0] == table);
+        let foreign = of_table
+            .clone()
+            .filter(|key| key[1].contains("fkey") || key[1].contains("foreign key"));
+        assert!(foreign.count() >= 1, "{table} belongs to no project");
+        assert!(
+            of_table.filter(|key| key[1].contains("index")).count() >= 1,
+            "{table} has no key"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn identifiers_compare_by_bytes_in_postgresql() {
+    let test = Postgres.migrated().await;
+    let wrong = test
+        .texts(
+            "select table_name || '.' || column_name || ' has collation ' || coalesce(collation_name, 'default')
+             from information_schema.columns
+             where table_schema = 'public' and table_name <> '__diesel_schema_migrations'
+             and data_type in ('text', 'character varying', 'character')
+             and (column_name = 'id' or column_name like '%\\_id' or column_name = 'subject')
+             and collation_name is distinct from 'C'",
+        )
+        .await;
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let ids = test
+        .texts(
+            "select column_name from information_schema.columns
+             where table_schema = 'public' and collation_name = 'C' and column_name like '%id'",
+        )
+        .await;
+    assert!(
+        ids.len() > 10,
+        "the question was asked of too few columns: {ids:?}"
+    );
+}
+
+/// Every column as `table | column | type, whether it may be null`, in words that both databases share.
+async fn columns(backend: Backend, test: &TestDatabase) -> BTreeSet<String> {
+    let query = match backend {
+        Postgres => {
+            "select table_name || ' | ' || column_name || ' | ' || case
+                when data_type = 'text' then 'text'
+                when data_type in ('smallint', 'integer', 'bigint', 'timestamp with time zone') then 'integer'
+                else data_type end || case when is_nullable = 'NO' then ', not null' else '' end as value
+             from information_schema.columns
+             where table_schema = 'public' and table_name <> '__diesel_schema_migrations'"
+        }
+        _ => {
+            "select t.name || ' | ' || c.name || ' | ' || lower(c.type)
+                || case when c.\"notnull\" or c.pk > 0 then ', not null' else '' end as value
+             from sqlite_schema t join pragma_table_info(t.name) c
+             where t.type = 'table' and t.name <> '__diesel_schema_migrations'"
+        }
+    };
+    test.texts(query).await.into_iter().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_databases_have_the_same_tables_and_columns() {
+    let sqlite = SqliteInFile.migrated().await;
+    let postgres = Postgres.migrated().await;
+    let in_sqlite = columns(SqliteInFile, &sqlite).await;
+    let in_postgres = columns(Postgres, &postgres).await;
+    assert!(in_sqlite.len() > 30, "{in_sqlite:?}");
+    let only_one_has: Vec<_> = in_sqlite.symmetric_difference(&in_postgres).collect();
+    assert!(only_one_has.is_empty(), "{only_one_has:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_databases_have_the_same_named_indexes() {
+    let sqlite = SqliteInFile.migrated().await;
+    let postgres = Postgres.migrated().await;
+    let in_sqlite = sqlite
+        .texts("select name as value from sqlite_schema where type = 'index' and name not like 'sqlite\\_%' escape '\\'")
+        .await;
+    let in_postgres = postgres
+        .texts(
+            "select i.relname from pg_index x join pg_class i on i.oid = x.indexrelid
+             where i.relnamespace = 'public'::regnamespace
+             and not exists (select 1 from pg_constraint k where k.conindid = x.indexrelid)",
+        )
+        .await;
+    assert_eq!(
+        in_sqlite.iter().collect::<BTreeSet<_>>(),
+        in_postgres.iter().collect::<BTreeSet<_>>()
+    );
+    assert!(in_sqlite.len() >= 4, "{in_sqlite:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_table_of_sqlite_is_strict() {
+    let test = SqliteInFile.migrated().await;
+    let lax = test
+        .texts(
+            "select name as value from pragma_table_list
+             where type = 'table' and schema = 'main' and not strict
+             and name not like 'sqlite\\_%' escape '\\' and name <> '__diesel_schema_migrations'",
+        )
+        .await;
+    assert!(lax.is_empty(), "{lax:?}");
+}

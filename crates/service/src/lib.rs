@@ -1,1 +1,20 @@
 //! Billfold's use cases: check, order the calls, recover. Knows no HTTP.
+//!
+//! Whatever changes something at Stripe is an operation: it is written down before the first call, driven step
+//! by step, and ends in the transaction that writes its result. A caller who
+//! goes away interrupts nothing: every use case that writes runs to its end in a task of its own.
+
+mod customers;
+mod drive;
+mod error;
+mod identifiers;
+mod payment_methods;
+mod service;
+mod setup_intents;
+mod tenants;
+
+pub use error::ServiceError;
+pub use identifiers::{Identifiers, UlidIdentifiers};
+pub use payment_methods::{Confirmation, SavedPaymentMethod, ShownPaymentMethod};
+pub use service::{NotReady, Service, ServiceOptions};
+pub use tenants::Tenant;

@@ -1,0 +1,41 @@
+//! A user's Stripe customer, made when it is first needed.
+
+use std::time::Duration;
+
+use billfold_domain::{CustomerId, UserId};
+use billfold_store::{Claim, NewOperation, OperationKind, Subject};
+
+use crate::{ServiceError, Tenant, service::Parts};
+
+/// How often, and how long each time, to wait for another request that makes the same user's customer: some seconds
+/// altogether, about as long as a call to Stripe takes on a bad day.
+const LOOKS: u32 = 60;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+impl Parts {
+    /// The user's customer, made now if there is none. Requests that need the same one wait for the first.
+    pub(crate) async fn customer(&self, tenant: &Tenant, user: &UserId) -> Result<CustomerId, ServiceError> {
+        for _ in 0..LOOKS {
+            if let Some(customer) = self.customers.find(&tenant.scope, user).await? {
+                return Ok(customer);
+            }
+            let id = self.identifiers.operation();
+            let subject = Subject::Customer(user.clone());
+            let new = NewOperation {
+                id,
+                kind: OperationKind::CreateCustomer,
+                subject,
+                user: user.clone(),
+            };
+            match self
+                .operations
+                .begin(&tenant.scope, &new, self.clock.now())
+                .await?
+            {
+                Claim::Held(operation) => return self.drive_customer(tenant, operation).await,
+                Claim::Busy => tokio::time::sleep(BETWEEN_LOOKS).await,
+            }
+        }
+        Err(ServiceError::Busy)
+    }
+}

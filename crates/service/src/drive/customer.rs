@@ -1,0 +1,102 @@
+//! Making a user's Stripe customer.
+
+use billfold_domain::CustomerId;
+use billfold_store::Operation;
+use billfold_stripe::{CustomerQuery, NewCustomer};
+use time::Duration;
+
+use super::{Failure, is_kept, key};
+use crate::{ServiceError, Tenant, service::Parts};
+
+/// How far Stripe's clock may be behind ours.
+const CLOCK_DIFFERENCE: Duration = Duration::minutes(10);
+
+impl Parts {
+    /// Makes the customer that the operation is about.
+    pub(crate) async fn drive_customer(
+        &self,
+        tenant: &Tenant,
+        mut operation: Operation,
+    ) -> Result<CustomerId, ServiceError> {
+        let result = self.customer_steps(tenant, &mut operation).await;
+        self.settle(tenant, &operation, result).await
+    }
+
+    async fn customer_steps(
+        &self,
+        tenant: &Tenant,
+        operation: &mut Operation,
+    ) -> Result<CustomerId, Failure> {
+        // Another may have ended the same between this caller's look and its claim.
+        if let Some(customer) = self.customers.find(&tenant.scope, &operation.user).await? {
+            self.operations.end(&tenant.scope, operation).await?;
+            return Ok(customer);
+        }
+        let earlier = match operation.fence {
+            1 => None,
+            _ => self.look_for_customer(tenant, operation).await?,
+        };
+        let customer = match earlier {
+            Some(customer) => customer,
+            None => self.make_customer(tenant, operation).await?,
+        };
+        self.operations
+            .finish_customer(&tenant.scope, operation, &customer, self.clock.now())
+            .await?;
+        Ok(customer)
+    }
+
+    async fn make_customer(&self, tenant: &Tenant, operation: &mut Operation) -> Result<CustomerId, Failure> {
+        let new = NewCustomer {
+            project: tenant.scope.project(),
+            user: &operation.user,
+            operation: &operation.id,
+        };
+        let key = key(operation, "customer")?;
+        match tenant.account(&self.stripe).create_customer(&new, &key).await {
+            Ok(customer) => Ok(customer),
+            Err(error) if is_kept(&error) => {
+                if let Some(customer) = self.look_for_customer(tenant, operation).await? {
+                    return Ok(customer);
+                }
+                *operation = self
+                    .operations
+                    .raise_epoch(&tenant.scope, operation.clone())
+                    .await?;
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The customer that an earlier drive of the operation made, if it made one. By listing, since Stripe's search
+    /// lags behind.
+    async fn look_for_customer(
+        &self,
+        tenant: &Tenant,
+        operation: &Operation,
+    ) -> Result<Option<CustomerId>, Failure> {
+        let since = operation.created_at.plus(-CLOCK_DIFFERENCE);
+        let mut last = None;
+        loop {
+            let query = CustomerQuery {
+                created_gte: Some(since),
+                starting_after: last.as_ref(),
+            };
+            let page = match tenant.account(&self.stripe).list_customers(&query).await {
+                Ok(page) => page,
+                Err(error) => return Err(Failure::Unknown(error.into())),
+            };
+            last = page.items.last().map(|customer| customer.id.clone());
+            let mut customers = page.items.into_iter();
+            if let Some(found) =
+                customers.find(|made| made.metadata.operation.as_deref() == Some(&operation.id))
+            {
+                return Ok(Some(found.id));
+            }
+            if !page.has_more || last.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Deleting a payment method. Only rolls forward: what has begun to be deleted is shown no more.
+
+use billfold_domain::{
+    PaymentMethod, PaymentMethodId, PaymentMethodStatus, SetupIntentId, SetupIntentStatus,
+};
+use billfold_store::Operation;
+use billfold_stripe::StripeError;
+
+use super::{Failure, is_kept, key};
+use crate::{ServiceError, Tenant, service::Parts};
+
+impl Parts {
+    /// Detaches the payment method that the operation is about, or ends the check that it waits for.
+    pub(crate) async fn drive_delete(
+        &self,
+        tenant: &Tenant,
+        operation: &Operation,
+        payment_method: &PaymentMethod,
+    ) -> Result<(), ServiceError> {
+        let mut operation = operation.clone();
+        let result = self.delete_steps(tenant, &mut operation, payment_method).await;
+        // Whatever Stripe says, the deletion is never taken back.
+        let result = result.map_err(|failure| match failure {
+            Failure::Refused(error) | Failure::NotApplied(error) | Failure::Unknown(error) => {
+                Failure::Unknown(error)
+            }
+        });
+        self.settle(tenant, &operation, result).await
+    }
+
+    async fn delete_steps(
+        &self,
+        tenant: &Tenant,
+        operation: &mut Operation,
+        payment_method: &PaymentMethod,
+    ) -> Result<(), Failure> {
+        let attached = match &payment_method.status {
+            PaymentMethodStatus::Available => true,
+            PaymentMethodStatus::RequiresConfirmation { setup_intent } => {
+                self.cancel_setup_intent(tenant, operation, setup_intent).await?
+                    == SetupIntentStatus::Succeeded
+            }
+        };
+        if attached {
+            self.detach(tenant, operation, &payment_method.id).await?;
+        }
+        self.operations.end(&tenant.scope, operation).await?;
+        Ok(())
+    }
+
+    /// Cancels a setup intent, and says how it ended: one that succeeded meanwhile has attached its method.
+    async fn cancel_setup_intent(
+        &self,
+        tenant: &Tenant,
+        operation: &mut Operation,
+        id: &SetupIntentId,
+    ) -> Result<SetupIntentStatus, Failure> {
+        let account = tenant.account(&self.stripe);
+        match account.cancel_setup_intent(id, &key(operation, "cancel")?).await {
+            Ok(canceled) => Ok(canceled.status),
+            Err(StripeError::ResourceMissing { .. }) => Ok(SetupIntentStatus::Canceled),
+            Err(StripeError::UnexpectedState {
+                setup_intent: Some(setup_intent),
+            }) => Ok(setup_intent.status),
+            Err(StripeError::UnexpectedState { setup_intent: None }) => {
+                Ok(account.retrieve_setup_intent(id).await?.status)
+            }
+            Err(error) if is_kept(&error) => match account.retrieve_setup_intent(id).await?.status {
+                ended @ (SetupIntentStatus::Canceled | SetupIntentStatus::Succeeded) => Ok(ended),
+                _ => {
+                    *operation = self
+                        .operations
+                        .raise_epoch(&tenant.scope, operation.clone())
+                        .await?;
+                    Err(error.into())
+                }
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn detach(
+        &self,
+        tenant: &Tenant,
+        operation: &mut Operation,
+        id: &PaymentMethodId,
+    ) -> Result<(), Failure> {
+        let account = tenant.account(&self.stripe);
+        match account
+            .detach_payment_method(id, &key(operation, "detach")?)
+            .await
+        {
+            // Gone already, by whichever way: that is what was wanted.
+            Ok(_)
+            | Err(
+                StripeError::NotAttached | StripeError::NotReusable | StripeError::ResourceMissing { .. },
+            ) => Ok(()),
+            Err(error) if is_kept(&error) => {
+                if account.retrieve_payment_method(id).await?.customer.is_none() {
+                    return Ok(());
+                }
+                *operation = self
+                    .operations
+                    .raise_epoch(&tenant.scope, operation.clone())
+                    .await?;
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

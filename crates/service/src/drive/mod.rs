@@ -1,0 +1,135 @@
+//! Driving an operation to its end: look at Stripe, act where needed, write the result under the fence.
+//!
+//! Every call that changes something at Stripe carries the key `{operation}.{step}.{epoch}`, so that whoever drives the
+//! operation next, after a crash or an answer that never came, repeats nothing. Stripe gives an answer again for the
+//! same key even when it was a failure: after a whole 5xx the effect is looked for, and only where there is none does
+//! the epoch rise.
+
+mod create;
+mod customer;
+mod delete;
+mod setup_intent;
+
+use billfold_domain::PaymentMethodId;
+use billfold_store::{Operation, OperationKind, StoreError, Subject};
+use billfold_stripe::{IdempotencyKey, Outcome, StripeError};
+
+pub(crate) use create::Saved;
+
+use crate::{ServiceError, Tenant, service::Parts};
+
+/// Why an operation has not reached its result.
+enum Failure {
+    /// It never will: Stripe said so, and nothing is left behind there.
+    Refused(ServiceError),
+    /// This time nothing was done.
+    NotApplied(ServiceError),
+    /// Something may have been done.
+    Unknown(ServiceError),
+}
+
+/// What fails between Stripe's answer and the end of the operation leaves the effect in place.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Unknown(error.into())
+    }
+}
+
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        Self::Unknown(error)
+    }
+}
+
+/// What no step expects of Stripe.
+impl From<StripeError> for Failure {
+    fn from(error: StripeError) -> Self {
+        match error.outcome() {
+            Outcome::Definite => Self::Refused(error.into()),
+            Outcome::NotApplied => Self::NotApplied(error.into()),
+            Outcome::Unknown => Self::Unknown(error.into()),
+        }
+    }
+}
+
+/// Whether Stripe will give this failure again, for the same key, whatever the effect was.
+fn is_kept(error: &StripeError) -> bool {
+    matches!(error, StripeError::Unknown { completed: true, .. })
+}
+
+/// Stripe's idempotency key for a step of an operation.
+fn key(operation: &Operation, step: &str) -> Result<IdempotencyKey, ServiceError> {
+    let text = format!("{}.{step}.{}", operation.id, operation.epoch);
+    IdempotencyKey::parse(text).map_err(ServiceError::internal)
+}
+
+impl Parts {
+    /// Drives an operation that another began, for its own sake. Its refusal is its beginner's to know.
+    pub(crate) async fn drive_older(
+        &self,
+        tenant: &Tenant,
+        operation: Operation,
+    ) -> Result<(), ServiceError> {
+        let driven = match (&operation.kind, operation.subject.clone()) {
+            (
+                OperationKind::CreatePaymentMethod | OperationKind::CreateAvailablePaymentMethod,
+                Subject::PaymentMethod(id),
+            ) => self.drive_create(tenant, operation, &id).await.map(|_| ()),
+            (OperationKind::DeletePaymentMethod, Subject::PaymentMethod(id)) => {
+                self.drive_older_delete(tenant, &operation, &id).await
+            }
+            (OperationKind::CreateCustomer, _) => self.drive_customer(tenant, operation).await.map(|_| ()),
+            (OperationKind::CreateSetupIntent, _) => {
+                self.drive_setup_intent(tenant, operation).await.map(|_| ())
+            }
+            (kind, subject) => Err(ServiceError::internal(format!(
+                "{kind:?} cannot work on {subject:?}"
+            ))),
+        };
+        match driven {
+            Err(
+                error @ (ServiceError::Unavailable { .. }
+                | ServiceError::Internal { .. }
+                | ServiceError::Busy),
+            ) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn drive_older_delete(
+        &self,
+        tenant: &Tenant,
+        operation: &Operation,
+        id: &PaymentMethodId,
+    ) -> Result<(), ServiceError> {
+        let payment_method = self.payment_methods.find_deleted(&tenant.scope, id).await?;
+        let payment_method =
+            payment_method.ok_or_else(|| ServiceError::internal("a deletion without a payment method"))?;
+        self.drive_delete(tenant, operation, &payment_method).await
+    }
+
+    /// Closes an operation that failed for good, and leaves any other open for whoever tries next.
+    async fn settle<T>(
+        &self,
+        tenant: &Tenant,
+        operation: &Operation,
+        result: Result<T, Failure>,
+    ) -> Result<T, ServiceError> {
+        let (error, ended) = match result {
+            Ok(value) => return Ok(value),
+            Err(Failure::Refused(error)) => (error, true),
+            // The first holder knows that nothing was ever done; a later one does not know what the first did.
+            Err(Failure::NotApplied(error)) => (error, operation.fence == 1),
+            Err(Failure::Unknown(error)) => (error, false),
+        };
+        let settled = if ended {
+            self.operations.end(&tenant.scope, operation).await
+        } else {
+            self.operations.release(&tenant.scope, operation).await
+        };
+        if let Err(settling) = settled {
+            tracing::warn!(operation = operation.id, error = %settling, "an operation could not be settled; its lease will run out");
+        }
+        Err(error)
+    }
+}

@@ -1,0 +1,133 @@
+//! Making a setup intent at Stripe: for a user's page, or to confirm a payment method at once.
+
+use billfold_domain::{CustomerId, PaymentMethodId, SetupIntent};
+use billfold_store::Operation;
+use billfold_stripe::{MissingResource, NewSetupIntent, SetupIntentQuery, StripeError, StripeSetupIntent};
+use time::Duration;
+
+use super::{Failure, is_kept, key};
+use crate::{ServiceError, Tenant, service::Parts, setup_intents};
+
+/// How often a customer that is gone at Stripe is replaced within one operation.
+const REPLACED_CUSTOMERS: usize = 2;
+
+/// How far Stripe's clock may be behind ours.
+const CLOCK_DIFFERENCE: Duration = Duration::minutes(10);
+
+impl Parts {
+    /// Makes the setup intent that the operation is about.
+    pub(crate) async fn drive_setup_intent(
+        &self,
+        tenant: &Tenant,
+        mut operation: Operation,
+    ) -> Result<SetupIntent, ServiceError> {
+        let result = self.setup_intent_steps(tenant, &mut operation).await;
+        self.settle(tenant, &operation, result).await
+    }
+
+    async fn setup_intent_steps(
+        &self,
+        tenant: &Tenant,
+        operation: &mut Operation,
+    ) -> Result<SetupIntent, Failure> {
+        let made = self.make_setup_intent(tenant, operation, None).await?;
+        let shown = setup_intents::shown(tenant, operation.user.clone(), made)?;
+        self.operations
+            .finish_setup_intent(&tenant.scope, operation, &shown.id, shown.created_at)
+            .await?;
+        Ok(shown)
+    }
+
+    /// The operation's setup intent: found, where the operation was driven before, or made. With a payment method it is
+    /// confirmed at once.
+    pub(super) async fn make_setup_intent(
+        &self,
+        tenant: &Tenant,
+        operation: &mut Operation,
+        payment_method: Option<&PaymentMethodId>,
+    ) -> Result<StripeSetupIntent, Failure> {
+        for _ in 0..REPLACED_CUSTOMERS {
+            let customer = self.customer(tenant, &operation.user).await?;
+            if operation.fence > 1
+                && let Some(made) = self.look_for_setup_intent(tenant, operation, &customer).await?
+            {
+                return Ok(made);
+            }
+            let new = NewSetupIntent {
+                customer: &customer,
+                payment_method,
+                project: tenant.scope.project(),
+                user: &operation.user,
+                operation: &operation.id,
+            };
+            let key = key(operation, "setup_intent")?;
+            match tenant.account(&self.stripe).create_setup_intent(&new, &key).await {
+                Ok(made) => return Ok(made),
+                Err(StripeError::ResourceMissing {
+                    resource: MissingResource::Customer,
+                }) => {
+                    self.customers
+                        .forget(&tenant.scope, &operation.user, &customer)
+                        .await?;
+                    *operation = self
+                        .operations
+                        .raise_epoch(&tenant.scope, operation.clone())
+                        .await?;
+                }
+                Err(error) if is_kept(&error) => {
+                    if let Some(made) = self.look_for_setup_intent(tenant, operation, &customer).await? {
+                        return Ok(made);
+                    }
+                    *operation = self
+                        .operations
+                        .raise_epoch(&tenant.scope, operation.clone())
+                        .await?;
+                    return Err(error.into());
+                }
+                Err(StripeError::Card(refused)) => {
+                    return Err(Failure::Refused(ServiceError::Declined(refused)));
+                }
+                Err(
+                    StripeError::AlreadyAttached
+                    | StripeError::NotReusable
+                    | StripeError::ResourceMissing { .. },
+                ) => return Err(Failure::Refused(ServiceError::NotUsable)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failure::Unknown(ServiceError::unavailable(
+            "the user's customer keeps disappearing at Stripe",
+        )))
+    }
+
+    /// The setup intent that an earlier drive of the operation made, if it made one.
+    async fn look_for_setup_intent(
+        &self,
+        tenant: &Tenant,
+        operation: &Operation,
+        customer: &CustomerId,
+    ) -> Result<Option<StripeSetupIntent>, Failure> {
+        let since = operation.created_at.plus(-CLOCK_DIFFERENCE);
+        let mut last = None;
+        loop {
+            let query = SetupIntentQuery {
+                customer: Some(customer),
+                payment_method: None,
+                created_gte: Some(since),
+                starting_after: last.as_ref(),
+            };
+            let page = match tenant.account(&self.stripe).list_setup_intents(&query).await {
+                Ok(page) => page,
+                Err(error) => return Err(Failure::Unknown(error.into())),
+            };
+            last = page.items.last().map(|made| made.id.clone());
+            let mut made = page.items.into_iter();
+            if let Some(found) = made.find(|made| made.metadata.operation.as_deref() == Some(&operation.id)) {
+                return Ok(Some(found));
+            }
+            if !page.has_more || last.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Why a use case has no result, as a face of the product tells it to its caller.
+
+use std::time::Duration;
+
+use billfold_store::StoreError;
+use billfold_stripe::{CardError, Outcome, StripeError};
+
+/// Why a use case has no result.
+///
+/// What is meant for the log only has no way into an answer: [`ServiceError::Unavailable`] and
+/// [`ServiceError::Internal`] hold it, and only their `Debug` shows it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The project is unknown or shut.
+    #[error("the project does not exist")]
+    ProjectNotFound,
+    /// The object is unknown, deleted, or another's.
+    #[error("the object does not exist")]
+    NotFound,
+    /// The page's position is no object that the project ever had.
+    #[error("the cursor does not exist")]
+    CursorNotFound,
+    /// Another user of the project has saved the payment method.
+    #[error("the payment method already exists")]
+    AlreadyExists,
+    /// Stripe has no such payment method, or another customer has it, or it was detached before.
+    #[error("the payment method cannot be used")]
+    NotUsable,
+    /// The payment method is neither a card nor a wallet that holds one.
+    #[error("payment methods of this type are not supported")]
+    TypeNotSupported,
+    /// The user has as many payment methods as a user may have.
+    #[error("the user has too many payment methods")]
+    LimitReached,
+    /// The card was refused.
+    #[error("the card was refused")]
+    Declined(Box<CardError>),
+    /// The card's owner must pass a check first, and the caller cannot wait for that.
+    #[error("the payment method requires confirmation")]
+    RequiresConfirmation,
+    /// Another request works on the same object.
+    #[error("another request on the same object is in progress")]
+    Busy,
+    /// Stripe or the database cannot answer now. What was begun stays open until it is known.
+    #[error("the service cannot answer now")]
+    Unavailable {
+        /// How long the caller should wait before trying again.
+        retry_after: Duration,
+        /// What happened, for the log.
+        cause: String,
+    },
+    /// A fault of the program, of its data or of the project's account at Stripe.
+    #[error("something went wrong")]
+    Internal {
+        /// What happened, for the log.
+        cause: String,
+    },
+}
+
+impl ServiceError {
+    pub(crate) fn unavailable(cause: impl ToString) -> Self {
+        Self::Unavailable {
+            retry_after: Duration::from_secs(1),
+            cause: cause.to_string(),
+        }
+    }
+
+    pub(crate) fn internal(cause: impl ToString) -> Self {
+        Self::Internal {
+            cause: cause.to_string(),
+        }
+    }
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) | StoreError::Fenced => Self::unavailable(error),
+            StoreError::Duplicate(_) | StoreError::Configuration(_) | StoreError::Internal(_) => {
+                Self::internal(error)
+            }
+        }
+    }
+}
+
+/// An error of Stripe's that no use case expects at this step: a passing one can be tried again.
+impl From<StripeError> for ServiceError {
+    fn from(error: StripeError) -> Self {
+        match error.outcome() {
+            Outcome::Definite => Self::internal(format!("Stripe: {} ({error})", error.kind())),
+            Outcome::NotApplied | Outcome::Unknown => Self::Unavailable {
+                retry_after: error.retry_after().unwrap_or(Duration::from_secs(1)),
+                cause: format!("Stripe: {} ({error})", error.kind()),
+            },
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The one value that the server holds: every use case is a method of it.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use billfold_domain::{Clock, ProjectScope};
+use billfold_store::{Customers, Database, Operations, PaymentMethods, Projects, SetupIntents, StoreError};
+use billfold_stripe::StripeClient;
+use tokio::runtime::Handle;
+
+use crate::{Identifiers, ServiceError, Tenant, tenants::Tenants};
+
+/// How long a caller waits for a use case that writes. It goes on without its caller.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What an installation may set.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceOptions {
+    /// How many payment methods a user may have: 100 unless set otherwise.
+    pub maximum_payment_methods: u32,
+}
+
+impl Default for ServiceOptions {
+    fn default() -> Self {
+        Self {
+            maximum_payment_methods: 100,
+        }
+    }
+}
+
+/// The use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) parts: Arc<Parts>,
+}
+
+pub(crate) struct Parts {
+    pub(crate) database: Database,
+    pub(crate) payment_methods: PaymentMethods,
+    pub(crate) setup_intents: SetupIntents,
+    pub(crate) customers: Customers,
+    pub(crate) operations: Operations,
+    pub(crate) tenants: Tenants,
+    pub(crate) stripe: StripeClient,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) identifiers: Arc<dyn Identifiers>,
+    pub(crate) options: ServiceOptions,
+    runtime: Handle,
+}
+
+impl Service {
+    /// Puts the parts together. Must be called on the multi-thread runtime that the database was made on.
+    pub fn new(
+        database: Database,
+        stripe: StripeClient,
+        clock: Arc<dyn Clock>,
+        identifiers: Arc<dyn Identifiers>,
+        options: ServiceOptions,
+    ) -> Self {
+        let parts = Parts {
+            payment_methods: PaymentMethods::new(database.clone()),
+            setup_intents: SetupIntents::new(database.clone()),
+            customers: Customers::new(database.clone()),
+            operations: Operations::new(database.clone()),
+            tenants: Tenants::new(Projects::new(database.clone()), Arc::clone(&clock)),
+            database,
+            stripe,
+            clock,
+            identifiers,
+            options,
+            runtime: Handle::current(),
+        };
+        Self {
+            parts: Arc::new(parts),
+        }
+    }
+
+    /// The project that a caller was authorised for. [`ServiceError::ProjectNotFound`] when there is none of this name
+    /// or it is shut.
+    pub async fn tenant(&self, scope: ProjectScope) -> Result<Tenant, ServiceError> {
+        self.parts.tenants.find(scope).await
+    }
+
+    /// Answers when the database does and has every migration; otherwise says what is missing.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        match self.parts.database.pending_migrations().await {
+            Ok(pending) if pending.is_empty() => Ok(()),
+            Ok(_) => Err(NotReady::Migrations),
+            Err(StoreError::Unavailable(_)) => Err(NotReady::Database),
+            Err(error) => {
+                tracing::error!(%error, "the migrations cannot be looked up");
+                Err(NotReady::Database)
+            }
+        }
+    }
+
+    /// Runs a use case to its end on the main runtime, whether or not its caller stays to see it.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        use_case: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        use tracing::Instrument as _;
+        let task = self.parts.runtime.spawn(use_case.in_current_span());
+        match tokio::time::timeout(PATIENCE, task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => Err(ServiceError::internal(error)),
+            Err(_) => Err(ServiceError::unavailable(
+                "the use case takes too long; it goes on by itself",
+            )),
+        }
+    }
+}
+
+/// Why the service cannot take requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotReady {
+    /// The database does not answer.
+    Database,
+    /// The database lacks migrations.
+    Migrations,
+}
+
+impl NotReady {
+    /// The reason as one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Migrations => "migrations",
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Setup intents: what a user's page needs to collect a card.
+
+use billfold_domain::{SetupIntent, SetupIntentId, UserId};
+use billfold_store::{Claim, NewOperation, OperationKind, Subject};
+use billfold_stripe::{StripeError, StripeSetupIntent};
+
+use crate::{Service, ServiceError, Tenant};
+
+impl Service {
+    /// Makes a setup intent for a user, and the user's customer if there is none.
+    pub async fn create_setup_intent(
+        &self,
+        tenant: Tenant,
+        user: UserId,
+    ) -> Result<SetupIntent, ServiceError> {
+        let parts = std::sync::Arc::clone(&self.parts);
+        self.run(async move {
+            let id = parts.identifiers.operation();
+            let subject = Subject::SetupIntent(id.clone());
+            let new = NewOperation {
+                id,
+                kind: OperationKind::CreateSetupIntent,
+                subject,
+                user,
+            };
+            match parts
+                .operations
+                .begin(&tenant.scope, &new, parts.clock.now())
+                .await?
+            {
+                Claim::Held(operation) => parts.drive_setup_intent(&tenant, operation).await,
+                Claim::Busy => Err(ServiceError::Busy),
+            }
+        })
+        .await
+    }
+
+    /// A setup intent of this project's, as it stands at Stripe now.
+    pub async fn retrieve_setup_intent(
+        &self,
+        tenant: &Tenant,
+        id: &SetupIntentId,
+    ) -> Result<SetupIntent, ServiceError> {
+        let stored = self
+            .parts
+            .setup_intents
+            .find(&tenant.scope, id)
+            .await?
+            .ok_or(ServiceError::NotFound)?;
+        match tenant.account(&self.parts.stripe).retrieve_setup_intent(id).await {
+            Ok(found) => shown(tenant, stored.user, found),
+            Err(StripeError::ResourceMissing { .. }) => Err(ServiceError::NotFound),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A setup intent as its owner's page needs it.
+pub(crate) fn shown(
+    tenant: &Tenant,
+    user: UserId,
+    setup_intent: StripeSetupIntent,
+) -> Result<SetupIntent, ServiceError> {
+    Ok(SetupIntent {
+        client_secret: setup_intent
+            .client_secret
+            .ok_or_else(|| ServiceError::internal("Stripe gave a setup intent without a client secret"))?,
+        id: setup_intent.id,
+        user,
+        publishable_key: tenant.publishable_key().to_owned(),
+        status: setup_intent.status,
+        created_at: setup_intent.created,
+    })
+}

@@ -1,0 +1,93 @@
+//! The projects that requests speak for, with what is needed to call Stripe for them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use billfold_domain::{Clock, ProjectId, ProjectScope, UtcTimestamp};
+use billfold_store::{Project, Projects};
+use billfold_stripe::{Account, Credentials, StripeClient};
+use parking_lot::RwLock;
+use time::Duration;
+
+use crate::ServiceError;
+
+/// How long a project is known without asking the database: changes to it reach every instance within this time.
+const FRESH: Duration = Duration::seconds(10);
+
+/// A project that a caller was authorised for, ready to work.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub(crate) scope: ProjectScope,
+    project: Arc<KnownProject>,
+}
+
+#[derive(Debug)]
+struct KnownProject {
+    publishable_key: String,
+    credentials: Credentials,
+    known_since: UtcTimestamp,
+}
+
+impl Tenant {
+    /// The proof that the caller may act for the project.
+    pub fn scope(&self) -> &ProjectScope {
+        &self.scope
+    }
+
+    pub(crate) fn publishable_key(&self) -> &str {
+        &self.project.publishable_key
+    }
+
+    pub(crate) fn account<'a>(&'a self, stripe: &'a StripeClient) -> Account<'a> {
+        stripe.account(&self.project.credentials)
+    }
+}
+
+/// Looks projects up, and remembers them for a short while.
+pub(crate) struct Tenants {
+    projects: Projects,
+    clock: Arc<dyn Clock>,
+    known: RwLock<HashMap<ProjectId, Arc<KnownProject>>>,
+}
+
+impl Tenants {
+    pub(crate) fn new(projects: Projects, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            projects,
+            clock,
+            known: RwLock::default(),
+        }
+    }
+
+    /// The project of the scope. Unknown and shut ones are the same to the caller; they are not remembered, so that
+    /// made-up names fill no memory.
+    pub(crate) async fn find(&self, scope: ProjectScope) -> Result<Tenant, ServiceError> {
+        let now = self.clock.now();
+        let known = self.known.read().get(scope.project()).cloned();
+        if let Some(project) = known.filter(|project| now < project.known_since.plus(FRESH)) {
+            return Ok(Tenant { scope, project });
+        }
+        match self.projects.find(scope.project()).await? {
+            Some(Project {
+                id,
+                stripe,
+                disabled_at: None,
+                ..
+            }) => {
+                let project = Arc::new(KnownProject {
+                    publishable_key: stripe.publishable_key,
+                    credentials: Credentials {
+                        secret_key: stripe.secret_key,
+                        account: stripe.account,
+                    },
+                    known_since: now,
+                });
+                self.known.write().insert(id, Arc::clone(&project));
+                Ok(Tenant { scope, project })
+            }
+            _ => {
+                self.known.write().remove(scope.project());
+                Err(ServiceError::ProjectNotFound)
+            }
+        }
+    }
+}

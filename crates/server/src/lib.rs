@@ -1,1 +1,15 @@
-//! A payment-methods API that a platform runs for its tenants: one binary.
+//! The server: two faces over one set of use cases.
+//!
+//! A request goes down once and up once: `routes` finds its handler, `auth` decides who is calling, `wire` makes domain
+//! values of its text, a handler calls the use case, and `wire` makes text of the result. What goes wrong on the way is
+//! an [`error::ApiError`], which the request's face puts into words.
+
+pub mod application;
+mod auth;
+pub mod cli;
+mod error;
+mod handlers;
+mod request_id;
+pub mod routes;
+mod telemetry;
+mod wire;

@@ -1,0 +1,204 @@
+//! The server as a value: built, run, stopped; on port 0 in tests.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_cors::Cors;
+use actix_web::{
+    App, HttpServer,
+    dev::{Server, ServerHandle},
+    http::{Method, header},
+    middleware::from_fn,
+    web,
+};
+use billfold_auth::{ConfigError, Verifier, VerifierConfig};
+use billfold_domain::{Clock, SystemClock};
+use billfold_service::{Service, ServiceOptions, UlidIdentifiers};
+use billfold_store::{Database, DatabaseOptions, StoreError};
+use billfold_stripe::{ClientError, ClientOptions, StripeClient};
+
+use crate::{auth::Gate, request_id, routes};
+
+/// Which pages may call the account API from a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// Every page: for development.
+    Any,
+    /// The pages of these origins, such as `https://app.example.com`.
+    Listed(Vec<String>),
+}
+
+/// Everything that an instance is built from.
+pub struct Settings {
+    /// Where it listens. Port 0 takes a free port.
+    pub listen: SocketAddr,
+    /// The database.
+    pub database: DatabaseOptions,
+    /// Whose tokens are good.
+    pub verifier: VerifierConfig,
+    /// How Stripe is called.
+    pub stripe: ClientOptions,
+    /// What the use cases may be told.
+    pub service: ServiceOptions,
+    /// Which pages may call the account API.
+    pub cors_origins: CorsOrigins,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Threads that serve requests; `None` takes one a processor.
+    pub workers: Option<usize>,
+}
+
+impl Settings {
+    /// The usual settings around a database and a set of issuers.
+    pub fn new(database: DatabaseOptions, verifier: VerifierConfig) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            database,
+            verifier,
+            stripe: ClientOptions::default(),
+            service: ServiceOptions::default(),
+            cors_origins: CorsOrigins::Listed(Vec::new()),
+            clock: Arc::new(SystemClock),
+            workers: None,
+        }
+    }
+}
+
+/// Why an instance does not start. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The database cannot be used.
+    #[error("{0}")]
+    Database(#[from] StoreError),
+    /// The issuers cannot be used.
+    #[error("{0}")]
+    Issuers(#[from] ConfigError),
+    /// Stripe's address cannot be used.
+    #[error("{0}")]
+    Stripe(#[from] ClientError),
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {address} ({error}): choose another address with --listen, or stop what listens there"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+}
+
+/// A running instance. Must be built on a multi-thread runtime.
+pub struct Application {
+    address: SocketAddr,
+    handle: ServerHandle,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Application {
+    /// Connects to the database, and starts to listen and to answer.
+    pub async fn build(settings: Settings) -> Result<Self, BuildError> {
+        let Settings {
+            listen,
+            clock,
+            cors_origins,
+            workers,
+            ..
+        } = settings;
+        let database = Database::connect(&settings.database).await?;
+        let stripe = StripeClient::new(settings.stripe)?;
+        let verifier = Verifier::new(settings.verifier, clock.now())?;
+        let service = Service::new(
+            database,
+            stripe,
+            Arc::clone(&clock),
+            Arc::new(UlidIdentifiers),
+            settings.service,
+        );
+        let not_listening = |error| BuildError::Listen {
+            address: listen,
+            error,
+        };
+        let listener = TcpListener::bind(listen).map_err(not_listening)?;
+        let address = listener.local_addr().map_err(not_listening)?;
+        let gate = Gate { verifier, clock };
+        let server = server(listener, service, gate, cors_origins, workers).map_err(not_listening)?;
+        let handle = server.handle();
+        Ok(Self {
+            address,
+            handle,
+            server: tokio::spawn(server),
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs until it is stopped.
+    pub async fn finished(&mut self) -> std::io::Result<()> {
+        (&mut self.server)
+            .await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    }
+
+    /// Takes no more requests, answers those that it has, and ends.
+    pub async fn stop(mut self) -> std::io::Result<()> {
+        self.handle.stop(true).await;
+        self.finished().await
+    }
+}
+
+fn server(
+    listener: TcpListener,
+    service: Service,
+    gate: Gate,
+    cors_origins: CorsOrigins,
+    workers: Option<usize>,
+) -> std::io::Result<Server> {
+    let service = web::Data::new(service);
+    let gate = web::Data::new(gate);
+    let mut server = HttpServer::new(move || {
+        App::new()
+            .app_data(service.clone())
+            .app_data(gate.clone())
+            .configure(|config| routes::configure(config, |path| !routes::is_account(path)))
+            .service(
+                web::scope("")
+                    .guard(actix_web::guard::fn_guard(|context| {
+                        routes::is_account(context.head().uri.path())
+                    }))
+                    .wrap(cors(&cors_origins))
+                    .configure(|config| routes::configure(config, routes::is_account))
+                    .default_service(web::to(routes::not_found)),
+            )
+            .default_service(web::to(routes::not_found))
+            .wrap(from_fn(request_id::observe))
+    })
+    .shutdown_timeout(30)
+    .client_request_timeout(Duration::from_secs(10))
+    .disable_signals();
+    if let Some(workers) = workers {
+        server = server.workers(workers);
+    }
+    Ok(server.listen(listener)?.run())
+}
+
+fn cors(origins: &CorsOrigins) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods([Method::GET, Method::POST, Method::DELETE])
+        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+        .allowed_header("Idempotency-Key")
+        .expose_headers(["Request-Id", "Retry-After"])
+        .max_age(3600);
+    match origins {
+        CorsOrigins::Any => cors.allow_any_origin(),
+        CorsOrigins::Listed(listed) => listed
+            .iter()
+            .fold(cors, |cors, origin| cors.allowed_origin(origin)),
+    }
+}

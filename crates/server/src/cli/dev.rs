@@ -1,0 +1,176 @@
+//! `billfold dev`
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use billfold_auth::DevelopmentIssuer;
+use billfold_domain::{Clock as _, ProjectId, SystemClock};
+use billfold_sandbox::Sandbox;
+use billfold_store::{Database, DatabaseOptions, NewProject, Projects, StripeCredentials};
+use billfold_stripe::ClientOptions;
+use clap::Args;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{CommandError, asked_to_end, dev_guide, print};
+use crate::application::{Application, CorsOrigins, Settings};
+
+/// What the secret keys of the sandbox's accounts begin with here. No secret: the sandbox makes an account for any key.
+pub(super) const SANDBOX_KEY_PREFIX: &str = "sk_test_billfold_";
+
+#[derive(Debug, Args)]
+pub(super) struct Dev {
+    /// Where the database, the sandbox's cards and the issuer's key are kept.
+    #[arg(
+        long,
+        env = "BILLFOLD_DATA_DIR",
+        default_value = ".billfold",
+        value_name = "DIRECTORY"
+    )]
+    data_dir: PathBuf,
+    /// Where the API listens.
+    #[arg(
+        long,
+        env = "BILLFOLD_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+    /// Where the Stripe sandbox listens.
+    #[arg(
+        long,
+        env = "BILLFOLD_SANDBOX_LISTEN",
+        default_value = "127.0.0.1:8090",
+        value_name = "ADDRESS"
+    )]
+    sandbox_listen: SocketAddr,
+    /// Another database than SQLite in the data directory: postgres://user:password@host/name.
+    #[arg(
+        long,
+        env = "BILLFOLD_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    database_url: Option<String>,
+    /// Another Stripe than the sandbox. Its account is then the project demo's.
+    #[arg(
+        long,
+        env = "BILLFOLD_STRIPE_API_BASE",
+        value_name = "URL",
+        requires = "stripe_secret_key"
+    )]
+    stripe_api_base: Option<String>,
+    /// A test account's secret key: use Stripe's test mode in place of the sandbox.
+    #[arg(
+        long,
+        env = "BILLFOLD_STRIPE_SECRET_KEY",
+        hide_env_values = true,
+        value_name = "sk_test_…",
+        requires = "stripe_publishable_key"
+    )]
+    stripe_secret_key: Option<SecretString>,
+    /// The same account's publishable key.
+    #[arg(
+        long,
+        env = "BILLFOLD_STRIPE_PUBLISHABLE_KEY",
+        value_name = "pk_test_…",
+        requires = "stripe_secret_key"
+    )]
+    stripe_publishable_key: Option<String>,
+}
+
+/// The Stripe that a development server talks to.
+struct DevelopmentStripe {
+    api_base: String,
+    sandbox: Option<Sandbox>,
+    projects: Vec<NewProject>,
+}
+
+impl Dev {
+    pub(super) async fn run(self) -> Result<(), CommandError> {
+        let issuer = DevelopmentIssuer::load_or_create(&self.data_dir)?;
+        let stripe = self.stripe().await?;
+        let default_database = format!("sqlite://{}", self.data_dir.join("billfold.db").display());
+        let database_options = DatabaseOptions::new(self.database_url.unwrap_or(default_database));
+        let database = Database::connect(&database_options).await?;
+        database.migrate().await?;
+        let projects = Projects::new(database);
+        for project in &stripe.projects {
+            projects.create_or_update(project, SystemClock.now()).await?;
+        }
+        let application = Application::build(Settings {
+            listen: self.listen,
+            stripe: ClientOptions {
+                api_base: stripe.api_base,
+                ..ClientOptions::default()
+            },
+            cors_origins: CorsOrigins::Any,
+            ..Settings::new(database_options, issuer.verifier_config())
+        })
+        .await?;
+        let guide = dev_guide::Guide {
+            address: application.address(),
+            sandbox: stripe.sandbox.as_ref().map(Sandbox::url),
+            projects: stripe.projects.iter().map(|project| project.id.clone()).collect(),
+            issuer: &issuer,
+            data_dir: &self.data_dir,
+        };
+        print(&guide.text()?)?;
+        asked_to_end().await?;
+        application.stop().await?;
+        if let Some(sandbox) = stripe.sandbox {
+            sandbox.stop().await;
+        }
+        Ok(())
+    }
+
+    async fn stripe(&self) -> Result<DevelopmentStripe, CommandError> {
+        if let (Some(secret_key), Some(publishable_key)) =
+            (&self.stripe_secret_key, &self.stripe_publishable_key)
+        {
+            if !secret_key.expose_secret().starts_with("sk_test_")
+                && !secret_key.expose_secret().starts_with("rk_test_")
+            {
+                return Err(
+                    "billfold dev takes test keys only: the secret key must begin with sk_test_".into(),
+                );
+            }
+            let demo = project("demo", secret_key.clone(), publishable_key.clone())?;
+            let api_base = self.stripe_api_base.clone();
+            return Ok(DevelopmentStripe {
+                api_base: api_base.unwrap_or_else(|| ClientOptions::default().api_base),
+                sandbox: None,
+                projects: vec![demo],
+            });
+        }
+        let options = billfold_sandbox::Options {
+            listen: self.sandbox_listen,
+            state_file: Some(self.data_dir.join("sandbox.jsonl")),
+            ..billfold_sandbox::Options::default()
+        };
+        let sandbox = Sandbox::start(options).await?;
+        let of_sandbox = |name: &str| {
+            let secret_key = SecretString::from(format!("{SANDBOX_KEY_PREFIX}{name}"));
+            project(name, secret_key, format!("pk_test_billfold_{name}"))
+        };
+        Ok(DevelopmentStripe {
+            api_base: sandbox.url(),
+            projects: vec![of_sandbox("demo")?, of_sandbox("acme")?],
+            sandbox: Some(sandbox),
+        })
+    }
+}
+
+fn project(
+    name: &str,
+    secret_key: SecretString,
+    publishable_key: String,
+) -> Result<NewProject, CommandError> {
+    let stripe = StripeCredentials {
+        secret_key,
+        publishable_key,
+        account: None,
+    };
+    Ok(NewProject {
+        id: ProjectId::parse(name)?,
+        stripe,
+    })
+}

@@ -1,0 +1,97 @@
+//! `billfold token`
+
+use std::path::PathBuf;
+
+use billfold_auth::{DevelopmentIssuer, Scopes, TokenRequest};
+use billfold_domain::{Clock as _, ProjectId, SystemClock, UserId};
+use clap::Args;
+use time::Duration;
+
+use super::{CommandError, print};
+
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    /// The only project that the token can see.
+    #[arg(long, env = "BILLFOLD_TOKEN_PROJECT")]
+    project: ProjectId,
+    /// The user whom it is for. Without one it is a backend's.
+    #[arg(long, env = "BILLFOLD_TOKEN_USER")]
+    user: Option<UserId>,
+    /// What it allows, separated by spaces. Without it: reading and writing on the account API for a user, on the
+    /// project API for a backend.
+    #[arg(long, env = "BILLFOLD_TOKEN_SCOPE", value_parser = Scopes::parse, value_name = "SCOPES")]
+    scope: Option<Scopes>,
+    /// The IANA time zone that the account API shows times in. Without one it is UTC.
+    #[arg(long, env = "BILLFOLD_TOKEN_TIMEZONE")]
+    timezone: Option<String>,
+    /// How long it lasts, in seconds: at most 86400.
+    #[arg(
+        long,
+        env = "BILLFOLD_TOKEN_TTL",
+        default_value_t = 3600,
+        value_name = "SECONDS"
+    )]
+    ttl: u32,
+    /// Where `billfold dev` keeps its data.
+    #[arg(
+        long,
+        env = "BILLFOLD_DATA_DIR",
+        default_value = ".billfold",
+        value_name = "DIRECTORY"
+    )]
+    data_dir: PathBuf,
+}
+
+impl Token {
+    pub(super) fn run(self) -> Result<(), CommandError> {
+        let issuer = DevelopmentIssuer::load(&self.data_dir)?;
+        let request = match (&self.user, self.scope) {
+            (Some(user), scope) => TokenRequest {
+                scopes: scope.map_or_else(account_scopes, Ok)?,
+                timezone: self.timezone,
+                ..for_user(&self.project, user)?
+            },
+            (None, scope) => TokenRequest {
+                scopes: scope.map_or_else(project_scopes, Ok)?,
+                timezone: self.timezone,
+                ..for_backend(&self.project)?
+            },
+        };
+        let request = TokenRequest {
+            lifetime: Duration::seconds(i64::from(self.ttl)),
+            ..request
+        };
+        print(&format!("{}\n", issuer.issue(&request, SystemClock.now())?))?;
+        Ok(())
+    }
+}
+
+fn account_scopes() -> Result<Scopes, CommandError> {
+    Ok(Scopes::parse("account:read account:write")?)
+}
+
+fn project_scopes() -> Result<Scopes, CommandError> {
+    Ok(Scopes::parse("project:read project:write")?)
+}
+
+/// A token for a tenant's user, for an hour.
+pub(super) fn for_user(project: &ProjectId, user: &UserId) -> Result<TokenRequest, CommandError> {
+    Ok(TokenRequest {
+        project: project.clone(),
+        subject: user.to_string(),
+        scopes: account_scopes()?,
+        timezone: None,
+        lifetime: Duration::HOUR,
+    })
+}
+
+/// A token for a tenant's backend, for an hour.
+pub(super) fn for_backend(project: &ProjectId) -> Result<TokenRequest, CommandError> {
+    Ok(TokenRequest {
+        project: project.clone(),
+        subject: "backend".to_owned(),
+        scopes: project_scopes()?,
+        timezone: None,
+        lifetime: Duration::HOUR,
+    })
+}

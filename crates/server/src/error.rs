@@ -1,0 +1,341 @@
+//! What a request can be refused for, and how each face says it. One table a face.
+
+use std::{fmt, marker::PhantomData, time::Duration};
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{StatusCode, header},
+};
+use billfold_auth::Scope;
+use billfold_service::ServiceError;
+use billfold_stripe::{CardError, CardErrorCode, DeclineCode};
+
+use crate::wire::{
+    account::{AccountErrorWire, ValidationWire},
+    fault::{FaultKind, PropertyFault},
+    project_error::{ProjectErrorWire, PropertyErrorDetailWire},
+};
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// No body, or one that is not JSON.
+    Malformed(&'static str),
+    /// The body has too many bytes.
+    BodyTooLarge,
+    /// No token, or one that is not good.
+    Unauthenticated,
+    /// The token lacks a scope.
+    PermissionDenied(Scope),
+    /// No such path.
+    RouteNotFound,
+    /// The path has no such method; these it has.
+    MethodNotAllowed(String),
+    /// Properties or parameters are wrong.
+    Invalid(Vec<PropertyFault>),
+    /// A use case has no result.
+    Service(ServiceError),
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+/// One of the two sets of documents that the product implements, and its way to say no.
+pub(crate) trait Face: fmt::Debug + 'static {
+    /// The answer to a request that is refused.
+    fn refuse(error: &ApiError) -> HttpResponse;
+
+    /// The status of that answer.
+    fn status(error: &ApiError) -> StatusCode;
+}
+
+/// An error on its way to a caller of this face.
+pub(crate) struct FaceError<F>(ApiError, PhantomData<F>);
+
+impl<F, Error: Into<ApiError>> From<Error> for FaceError<F> {
+    fn from(error: Error) -> Self {
+        Self(error.into(), PhantomData)
+    }
+}
+
+impl<F> fmt::Debug for FaceError<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Only the framework asks for it, and only to log it.
+impl<F> fmt::Display for FaceError<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the request was refused")
+    }
+}
+
+impl<F: Face> ResponseError for FaceError<F> {
+    fn status_code(&self) -> StatusCode {
+        F::status(&self.0)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let ApiError::Service(error) = &self.0 {
+            match error {
+                ServiceError::Unavailable { cause, .. } => tracing::warn!(cause, "the service cannot answer"),
+                ServiceError::Internal { cause } => tracing::error!(cause, "a request failed"),
+                _ => {}
+            }
+        }
+        F::refuse(&self.0)
+    }
+}
+
+/// What both faces have in common: the status, and the words where they do not differ.
+struct Refusal {
+    status: StatusCode,
+    message: String,
+}
+
+fn refusal(error: &ApiError) -> Refusal {
+    use StatusCode as S;
+    let (status, message) = match error {
+        ApiError::Malformed(message) => (S::BAD_REQUEST, (*message).to_owned()),
+        ApiError::BodyTooLarge => (
+            S::PAYLOAD_TOO_LARGE,
+            "The body must have at most 16384 bytes.".to_owned(),
+        ),
+        ApiError::Unauthenticated => (S::UNAUTHORIZED, "Invalid authorization token".to_owned()),
+        ApiError::PermissionDenied(scope) => (S::FORBIDDEN, format!("The token lacks the scope {scope}.")),
+        ApiError::RouteNotFound => (S::NOT_FOUND, "There is nothing at this path.".to_owned()),
+        ApiError::MethodNotAllowed(allowed) => (
+            S::METHOD_NOT_ALLOWED,
+            format!("This path has no such method. It has: {allowed}."),
+        ),
+        ApiError::Invalid(faults) => (S::UNPROCESSABLE_ENTITY, summary(faults)),
+        ApiError::Service(error) => service_refusal(error),
+    };
+    Refusal { status, message }
+}
+
+fn service_refusal(error: &ServiceError) -> (StatusCode, String) {
+    use ServiceError as E;
+    use StatusCode as S;
+    let (status, message) = match error {
+        E::ProjectNotFound => (S::NOT_FOUND, "There is no such project."),
+        E::NotFound => (S::NOT_FOUND, "There is no such object."),
+        E::CursorNotFound => (
+            S::UNPROCESSABLE_ENTITY,
+            "The cursor is not the id of an item of this project.",
+        ),
+        E::AlreadyExists => (
+            S::UNPROCESSABLE_ENTITY,
+            "This payment method already exists in the project.",
+        ),
+        E::NotUsable => (
+            S::UNPROCESSABLE_ENTITY,
+            "This payment method cannot be used: it is unknown, belongs to another customer or was detached.",
+        ),
+        E::TypeNotSupported => (
+            S::UNPROCESSABLE_ENTITY,
+            "Only cards, and cards in Apple Pay or Google Pay, are supported.",
+        ),
+        E::LimitReached => (
+            S::UNPROCESSABLE_ENTITY,
+            "The user has as many payment methods as a user may have.",
+        ),
+        E::Declined(card) => return (S::UNPROCESSABLE_ENTITY, card.message.clone()),
+        E::RequiresConfirmation => (
+            S::UNPROCESSABLE_ENTITY,
+            "This payment method requires confirmation.",
+        ),
+        E::Busy => (
+            S::CONFLICT,
+            "Another request on the same object is in progress. Try again.",
+        ),
+        E::Unavailable { .. } => (
+            S::SERVICE_UNAVAILABLE,
+            "The service cannot answer now. Try again.",
+        ),
+        E::Internal { .. } => (S::INTERNAL_SERVER_ERROR, "Something went wrong on our side."),
+    };
+    (status, message.to_owned())
+}
+
+fn summary(faults: &[PropertyFault]) -> String {
+    match faults {
+        [] => "The body must be a JSON object.".to_owned(),
+        [fault] => fault.message(),
+        faults => {
+            let properties: Vec<&str> = faults.iter().map(|fault| fault.property.as_str()).collect();
+            format!("Several properties are wrong: {}.", properties.join(", "))
+        }
+    }
+}
+
+fn builder(status: StatusCode, error: &ApiError) -> HttpResponseBuilder {
+    let mut builder = HttpResponse::build(status);
+    match error {
+        ApiError::Unauthenticated => {
+            builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        ApiError::MethodNotAllowed(allowed) => {
+            builder.insert_header((header::ALLOW, allowed.as_str()));
+        }
+        // What is left of a body that nobody will read must not be taken for the next request.
+        ApiError::BodyTooLarge => {
+            builder.force_close();
+        }
+        ApiError::Service(ServiceError::Busy) => {
+            builder.insert_header((header::RETRY_AFTER, "1"));
+        }
+        ApiError::Service(ServiceError::Unavailable { retry_after, .. }) => {
+            builder.insert_header((header::RETRY_AFTER, whole_seconds(*retry_after)));
+        }
+        _ => {}
+    }
+    builder
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs_f64().ceil().clamp(1.0, 3600.0) as u64
+}
+
+/// The project API: camelCase, an error object with a type, a code and details.
+#[derive(Debug)]
+pub(crate) struct ProjectFace;
+
+impl Face for ProjectFace {
+    fn refuse(error: &ApiError) -> HttpResponse {
+        let Refusal { status, message } = refusal(error);
+        let details = details(error);
+        let wire = ProjectErrorWire {
+            object: "error",
+            error_type: error_type(error, status),
+            code: details.first().map(|detail| detail.code).or_else(|| code(error)),
+            message,
+            hint: hint(error),
+            details,
+        };
+        builder(status, error).json(wire)
+    }
+
+    fn status(error: &ApiError) -> StatusCode {
+        refusal(error).status
+    }
+}
+
+fn error_type(error: &ApiError, status: StatusCode) -> &'static str {
+    match (error, status) {
+        (ApiError::MethodNotAllowed(_), _) => "notImplemented",
+        (_, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE) => "malformed",
+        (_, StatusCode::UNAUTHORIZED) => "unauthenticated",
+        (_, StatusCode::FORBIDDEN) => "permissionDenied",
+        (_, StatusCode::NOT_FOUND) => "notFound",
+        (_, StatusCode::CONFLICT) => "conflict",
+        (_, StatusCode::UNPROCESSABLE_ENTITY) => "invalid",
+        (_, StatusCode::SERVICE_UNAVAILABLE) => "serviceUnavailable",
+        _ => "internal",
+    }
+}
+
+/// The code of an error that has no details.
+fn code(error: &ApiError) -> Option<&'static str> {
+    match error {
+        ApiError::Service(ServiceError::LimitReached) => Some("paymentMethodLimitReached"),
+        ApiError::Service(ServiceError::Declined(card)) => Some(card_code(card)),
+        _ => None,
+    }
+}
+
+fn card_code(card: &CardError) -> &'static str {
+    match (&card.code, &card.decline_code) {
+        (
+            CardErrorCode::ExpiredCard | CardErrorCode::InvalidExpiryMonth | CardErrorCode::InvalidExpiryYear,
+            _,
+        ) => "paymentCardExpired",
+        (CardErrorCode::IncorrectCvc | CardErrorCode::InvalidCvc, _) => "paymentCardCvcInvalid",
+        (CardErrorCode::IncorrectNumber | CardErrorCode::InvalidNumber, _) => "paymentCardNumberInvalid",
+        (CardErrorCode::CardDeclined, Some(DeclineCode::InsufficientFunds)) => "paymentCardInsufficientFunds",
+        (CardErrorCode::CardDeclined, Some(DeclineCode::CardNotSupported)) => "paymentCardNotSupported",
+        (CardErrorCode::CardDeclined, _) => "paymentCardDeclined",
+        _ => "paymentMethodDeclined",
+    }
+}
+
+fn hint(error: &ApiError) -> Option<&'static str> {
+    match error {
+        ApiError::Service(ServiceError::NotUsable) => Some(
+            "Collect the card with Stripe.js and a setup intent of this user, then save its payment method once.",
+        ),
+        ApiError::Service(ServiceError::Declined(_)) => Some("Ask the user for another card."),
+        ApiError::Service(ServiceError::LimitReached) => {
+            Some("Delete one of the user's payment methods first.")
+        }
+        _ => None,
+    }
+}
+
+fn details(error: &ApiError) -> Vec<PropertyErrorDetailWire> {
+    let on = |code, property: &str, message: String| {
+        vec![PropertyErrorDetailWire {
+            object: "propertyErrorDetail",
+            code,
+            message,
+            property: property.to_owned(),
+        }]
+    };
+    match error {
+        ApiError::Invalid(faults) => faults
+            .iter()
+            .flat_map(|fault| on(fault.kind.code(), &fault.property, fault.message()))
+            .collect(),
+        ApiError::Service(service_error) => {
+            let message = service_refusal(service_error).1;
+            match service_error {
+                ServiceError::AlreadyExists => on("paymentMethodAlreadyExists", "id", message),
+                ServiceError::NotUsable => on("paymentMethodNotUsable", "id", message),
+                ServiceError::TypeNotSupported => on("paymentMethodTypeNotSupported", "id", message),
+                _ => Vec::new(),
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The account API: snake_case, a message, and messages by field where a field is wrong.
+#[derive(Debug)]
+pub(crate) struct AccountFace;
+
+impl Face for AccountFace {
+    fn refuse(error: &ApiError) -> HttpResponse {
+        let Refusal { status, message } = refusal(error);
+        if let Some(message) = id_message(error) {
+            return builder(status, error).json(ValidationWire::of_id(message));
+        }
+        builder(Self::status(error), error).json(AccountErrorWire { message })
+    }
+
+    fn status(error: &ApiError) -> StatusCode {
+        match error {
+            // A card that is not there any more, from the point of view of a page that shows it.
+            ApiError::Service(ServiceError::NotFound) => StatusCode::GONE,
+            error => refusal(error).status,
+        }
+    }
+}
+
+/// What is wrong with the field `id`, where it is that.
+fn id_message(error: &ApiError) -> Option<&'static str> {
+    match error {
+        ApiError::Invalid(faults) => Some(match faults.first().map(|fault| fault.kind) {
+            None | Some(FaultKind::Required) => "The id field is required.",
+            Some(FaultKind::WrongType) => "The id field must be a string.",
+            Some(_) => "The selected id is invalid.",
+        }),
+        ApiError::Service(
+            ServiceError::AlreadyExists | ServiceError::NotUsable | ServiceError::TypeNotSupported,
+        ) => Some("The selected id is invalid."),
+        _ => None,
+    }
+}

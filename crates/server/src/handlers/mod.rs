@@ -1,0 +1,11 @@
+//! What each route does: take the caller, read the input, call the use case, show the result.
+
+pub(crate) mod account_payment_methods;
+pub(crate) mod account_setup_intents;
+pub(crate) mod health;
+pub(crate) mod payment_methods;
+pub(crate) mod setup_intents;
+
+use crate::error::FaceError;
+
+pub(crate) type Answer<Face> = Result<actix_web::HttpResponse, FaceError<Face>>;

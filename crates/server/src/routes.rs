@@ -32,7 +32,7 @@ macro_rules! routes {
 }
 
 /// Every route. Rows of one path stand together.
-pub fn routes() -> [RouteEntry; 13] {
+pub fn routes() -> [RouteEntry; 14] {
     routes! {
         POST   "/projects/{project}/paymentMethods"      => payment_methods::create,
         GET    "/projects/{project}/paymentMethods"      => payment_methods::list,
@@ -44,6 +44,8 @@ pub fn routes() -> [RouteEntry; 13] {
         POST   "/v1/account/payment-methods"             => account_payment_methods::create,
         GET    "/v1/account/payment-methods"             => account_payment_methods::list,
         DELETE "/v1/account/payment-methods/{id}"        => account_payment_methods::delete,
+        // The path in the reference's own example of saving a payment method.
+        POST   "/v1/account/tax"                         => account_payment_methods::create,
         GET    "/health/live"                            => health::live,
         GET    "/health/ready"                           => health::ready,
         GET    "/openapi.yaml"                           => health::contract,

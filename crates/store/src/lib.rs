@@ -9,6 +9,7 @@ mod error;
 mod migrations;
 mod operations;
 mod payment_method_page;
+mod payment_method_row;
 mod payment_methods;
 mod postgres;
 mod projects;

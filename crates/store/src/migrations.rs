@@ -31,6 +31,7 @@ pub struct MigrationReport {
 
 type MigrationError = Box<dyn std::error::Error + Send + Sync>;
 
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` asks for")]
 fn failed(error: MigrationError) -> StoreError {
     StoreError::Internal(format!("a migration failed: {error}"))
 }

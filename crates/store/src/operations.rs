@@ -13,7 +13,7 @@ use diesel_async::RunQueryDsl as _;
 use crate::{
     Database, StoreError,
     database::{in_transaction, with_connection},
-    payment_methods::PaymentMethodRow,
+    payment_method_row::PaymentMethodRow,
     schema::{customers, operations, payment_methods, setup_intents},
     sql_types::{StoredInstant, database_time_in},
 };

@@ -5,7 +5,9 @@
 //! It asks for one item more than the limit to know whether the list goes on in its own direction, and carries the
 //! answer for the other direction as a column.
 
-use billfold_domain::{Page, PageRequest, PaymentMethod, PaymentMethodTypes, Position, ProjectScope};
+use billfold_domain::{
+    Page, PageRequest, PaymentMethod, PaymentMethodType, PaymentMethodTypes, Position, ProjectScope,
+};
 use diesel::{
     QueryResult,
     pg::Pg,
@@ -14,7 +16,7 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-use crate::{StoreError, payment_methods::PaymentMethodRow, sql_types::Instant};
+use crate::{StoreError, payment_method_row::PaymentMethodRow, sql_types::Instant};
 
 /// A payment method of the page, and whether its list goes on behind the page's position.
 pub(crate) type PageRow = (PaymentMethodRow, bool);
@@ -82,7 +84,7 @@ impl PageQuery {
         let types = if request.types == PaymentMethodTypes::ALL {
             Vec::new()
         } else {
-            request.types.members().map(|member| member.as_str()).collect()
+            request.types.members().map(PaymentMethodType::as_str).collect()
         };
         Self {
             project: scope.project().to_string(),

@@ -200,13 +200,8 @@ impl Connector {
 
 /// The error in its own words and those of what caused it: the driver's alone say only which part failed.
 fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Encryption as `sslmode` in the URL asks for it; a server's certificate is checked against the system's authorities.

@@ -8,16 +8,16 @@ const CONTRACT: &str = include_str!("../../../../openapi.yaml");
 
 /// The process runs.
 pub(crate) async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"status": "live"}))
+    HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
 /// The process can take requests.
 pub(crate) async fn ready(service: web::Data<Service>) -> HttpResponse {
     match service.ready().await {
-        Ok(()) => HttpResponse::Ok().json(json!({"status": "ready"})),
+        Ok(()) => HttpResponse::Ok().json(json!({"status": "ok"})),
         Err(reason) => HttpResponse::ServiceUnavailable()
             .insert_header(("Retry-After", "1"))
-            .json(json!({"status": "notReady", "reason": reason.as_str()})),
+            .json(json!({"status": "unavailable", "reason": reason.as_str()})),
     }
 }
 

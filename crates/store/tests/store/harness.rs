@@ -89,7 +89,7 @@ fn migrations_as_text() -> String {
 /// Options that leave a machine under load time to answer.
 pub(crate) fn patient(url: &str) -> DatabaseOptions {
     DatabaseOptions {
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         ..DatabaseOptions::new(url)
     }
 }

@@ -28,42 +28,51 @@ async fn save_setup_intent(tenant: &Tenant, user_name: &str, id: &str) {
 }
 
 /// Everything that a project can be asked for by the names of these tests.
-async fn everything(tenant: &Tenant) -> String {
+async fn everything(tenant: &Tenant) -> Vec<String> {
     let Tenant {
         scope,
         payment_methods,
         setup_intents,
         ..
     } = tenant;
-    let mut seen = format!("{:?}", payment_methods.page(scope, &start()).await.unwrap());
+    let mut seen = vec![format!(
+        "{:?}",
+        payment_methods.page(scope, &start()).await.unwrap()
+    )];
     for id in ["pm_1", "pm_2", "pm_3"] {
-        seen += &format!("\n{:?}", tenant.find(id).await);
+        seen.push(format!("{:?}", tenant.find(id).await));
         let request = PageRequest {
             position: Position::After(method_id(id)),
             ..start()
         };
-        seen += &format!("\n{:?}", payment_methods.page(scope, &request).await.unwrap());
+        seen.push(format!(
+            "{:?}",
+            payment_methods.page(scope, &request).await.unwrap()
+        ));
     }
     for name in ["anna", "bert"] {
         let request = PageRequest {
             user: Some(user(name)),
             ..start()
         };
-        seen += &format!("\n{:?}", payment_methods.page(scope, &request).await.unwrap());
-        seen += &format!(
-            "\n{:?}",
+        seen.push(format!(
+            "{:?}",
+            payment_methods.page(scope, &request).await.unwrap()
+        ));
+        seen.push(format!(
+            "{:?}",
             payment_methods
                 .available_of_user(scope, &user(name))
                 .await
                 .unwrap()
-        );
-        seen += &format!("\n{:?}", tenant.customer_of(name).await);
+        ));
+        seen.push(format!("{:?}", tenant.customer_of(name).await));
     }
     for id in ["seti_1", "seti_2"] {
-        seen += &format!(
-            "\n{:?}",
+        seen.push(format!(
+            "{:?}",
             setup_intents.find(scope, &setup_intent_id(id)).await.unwrap()
-        );
+        ));
     }
     seen
 }

@@ -12,6 +12,7 @@ mod migrations;
 mod operations;
 mod operations_fence;
 mod pages;
+mod pages_model;
 mod pages_while_changing;
 mod payment_methods_create;
 mod payment_methods_delete;

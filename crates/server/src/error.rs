@@ -198,10 +198,15 @@ fn builder(status: StatusCode, error: &ApiError) -> HttpResponseBuilder {
 }
 
 fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs_f64().ceil().clamp(1.0, 3600.0) as u64
+    duration
+        .as_millis()
+        .div_ceil(1000)
+        .clamp(1, 3600)
+        .try_into()
+        .unwrap_or(3600)
 }
 
-/// The project API: camelCase, an error object with a type, a code and details.
+/// The project API: camel case, an error object with a type, a code and details.
 #[derive(Debug)]
 pub(crate) struct ProjectFace;
 
@@ -303,7 +308,7 @@ fn details(error: &ApiError) -> Vec<PropertyErrorDetailWire> {
     }
 }
 
-/// The account API: snake_case, a message, and messages by field where a field is wrong.
+/// The account API: snake case, a message, and messages by field where a field is wrong.
 #[derive(Debug)]
 pub(crate) struct AccountFace;
 

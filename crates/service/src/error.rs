@@ -58,26 +58,24 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    pub(crate) fn unavailable(cause: impl ToString) -> Self {
+    pub(crate) fn unavailable(cause: impl Into<String>) -> Self {
         Self::Unavailable {
             retry_after: Duration::from_secs(1),
-            cause: cause.to_string(),
+            cause: cause.into(),
         }
     }
 
-    pub(crate) fn internal(cause: impl ToString) -> Self {
-        Self::Internal {
-            cause: cause.to_string(),
-        }
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
+        Self::Internal { cause: cause.into() }
     }
 }
 
 impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Fenced => Self::unavailable(error),
+            StoreError::Unavailable(_) | StoreError::Fenced => Self::unavailable(error.to_string()),
             StoreError::Duplicate(_) | StoreError::Configuration(_) | StoreError::Internal(_) => {
-                Self::internal(error)
+                Self::internal(error.to_string())
             }
         }
     }

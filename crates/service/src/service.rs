@@ -102,7 +102,7 @@ impl Service {
         let task = self.parts.runtime.spawn(use_case.in_current_span());
         match tokio::time::timeout(PATIENCE, task).await {
             Ok(Ok(result)) => result,
-            Ok(Err(error)) => Err(ServiceError::internal(error)),
+            Ok(Err(error)) => Err(ServiceError::internal(error.to_string())),
             Err(_) => Err(ServiceError::unavailable(
                 "the use case takes too long; it goes on by itself",
             )),

@@ -66,28 +66,26 @@ impl Tenants {
         if let Some(project) = known.filter(|project| now < project.known_since.plus(FRESH)) {
             return Ok(Tenant { scope, project });
         }
-        match self.projects.find(scope.project()).await? {
-            Some(Project {
-                id,
-                stripe,
-                disabled_at: None,
-                ..
-            }) => {
-                let project = Arc::new(KnownProject {
-                    publishable_key: stripe.publishable_key,
-                    credentials: Credentials {
-                        secret_key: stripe.secret_key,
-                        account: stripe.account,
-                    },
-                    known_since: now,
-                });
-                self.known.write().insert(id, Arc::clone(&project));
-                Ok(Tenant { scope, project })
-            }
-            _ => {
-                self.known.write().remove(scope.project());
-                Err(ServiceError::ProjectNotFound)
-            }
-        }
+        let found = self.projects.find(scope.project()).await?;
+        let Some(Project {
+            id,
+            stripe,
+            disabled_at: None,
+            ..
+        }) = found
+        else {
+            self.known.write().remove(scope.project());
+            return Err(ServiceError::ProjectNotFound);
+        };
+        let project = Arc::new(KnownProject {
+            publishable_key: stripe.publishable_key,
+            credentials: Credentials {
+                secret_key: stripe.secret_key,
+                account: stripe.account,
+            },
+            known_since: now,
+        });
+        self.known.write().insert(id, Arc::clone(&project));
+        Ok(Tenant { scope, project })
     }
 }

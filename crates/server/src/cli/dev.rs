@@ -42,8 +42,8 @@ pub(super) struct Dev {
         value_name = "ADDRESS"
     )]
     sandbox_listen: SocketAddr,
-    /// Another database than SQLite in the data directory: postgres://user:password@host/name.
     #[arg(
+        help = "Another database than SQLite in the data directory: postgres://user:password@host/name",
         long,
         env = "BILLFOLD_DATABASE_URL",
         hide_env_values = true,

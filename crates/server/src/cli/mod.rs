@@ -62,8 +62,8 @@ enum Command {
 /// The database that a command works on.
 #[derive(Debug, Args)]
 struct DatabaseArguments {
-    /// The database: postgres://user:password@host/name or sqlite://PATH.
     #[arg(
+        help = "The database: postgres://user:password@host/name or sqlite://PATH",
         long,
         env = "BILLFOLD_DATABASE_URL",
         hide_env_values = true,

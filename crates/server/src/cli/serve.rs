@@ -42,8 +42,8 @@ pub(super) struct Serve {
         value_name = "SECONDS"
     )]
     maximum_token_lifetime: u32,
-    /// The pages that may call the account API from a browser, such as https://app.example.com.
     #[arg(
+        help = "The pages that may call the account API from a browser, such as https://app.example.com",
         long = "cors-origin",
         env = "BILLFOLD_CORS_ORIGINS",
         value_delimiter = ',',

@@ -52,11 +52,11 @@ impl PropertyFault {
         }
     }
 
-    pub(crate) fn invalid(property: &str, reason: impl ToString) -> Self {
+    pub(crate) fn invalid(property: &str, reason: impl Into<String>) -> Self {
         Self {
             property: property.to_owned(),
             kind: FaultKind::Invalid,
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 

@@ -76,16 +76,14 @@ fn limit(text: &str) -> Result<PageLimit, String> {
 fn types(parameters: &Parameters, faults: &mut Vec<PropertyFault>) -> PaymentMethodTypes {
     let mut members = Vec::new();
     for name in parameters.all("type").flat_map(|text| text.split(',')) {
-        match PaymentMethodType::from_name(name) {
-            Some(member) => members.push(member),
-            None => {
-                faults.push(PropertyFault::invalid(
-                    "type",
-                    "must be card, applePay, googlePay or several of them",
-                ));
-                break;
-            }
-        }
+        let Some(member) = PaymentMethodType::from_name(name) else {
+            faults.push(PropertyFault::invalid(
+                "type",
+                "must be card, applePay, googlePay or several of them",
+            ));
+            break;
+        };
+        members.push(member);
     }
     PaymentMethodTypes::of(members).unwrap_or(PaymentMethodTypes::ALL)
 }

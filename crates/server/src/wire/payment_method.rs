@@ -69,7 +69,7 @@ impl JsonObject {
             None | Some(serde_json::Value::Null) => PropertyFault::required(name),
             Some(serde_json::Value::String(text)) => match parse(text) {
                 Ok(value) => return Some(value),
-                Err(error) => PropertyFault::invalid(name, error),
+                Err(error) => PropertyFault::invalid(name, error.to_string()),
             },
             Some(_) => PropertyFault::wrong_type(name, "a string"),
         };

@@ -65,16 +65,17 @@ impl Parts {
             Err(StripeError::UnexpectedState { setup_intent: None }) => {
                 Ok(account.retrieve_setup_intent(id).await?.status)
             }
-            Err(error) if is_kept(&error) => match account.retrieve_setup_intent(id).await?.status {
-                ended @ (SetupIntentStatus::Canceled | SetupIntentStatus::Succeeded) => Ok(ended),
-                _ => {
-                    *operation = self
-                        .operations
-                        .raise_epoch(&tenant.scope, operation.clone())
-                        .await?;
-                    Err(error.into())
+            Err(error) if is_kept(&error) => {
+                let status = account.retrieve_setup_intent(id).await?.status;
+                if matches!(status, SetupIntentStatus::Canceled | SetupIntentStatus::Succeeded) {
+                    return Ok(status);
                 }
-            },
+                *operation = self
+                    .operations
+                    .raise_epoch(&tenant.scope, operation.clone())
+                    .await?;
+                Err(error.into())
+            }
             Err(error) => Err(error.into()),
         }
     }

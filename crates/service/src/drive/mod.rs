@@ -60,7 +60,7 @@ fn is_kept(error: &StripeError) -> bool {
 /// Stripe's idempotency key for a step of an operation.
 fn key(operation: &Operation, step: &str) -> Result<IdempotencyKey, ServiceError> {
     let text = format!("{}.{step}.{}", operation.id, operation.epoch);
-    IdempotencyKey::parse(text).map_err(ServiceError::internal)
+    IdempotencyKey::parse(text).map_err(|error| ServiceError::internal(error.to_string()))
 }
 
 impl Parts {

@@ -1,9 +1,10 @@
 //! Migrations: once each, whoever asks and however often, and back.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use billfold_store::StoreError;
 use rstest::rstest;
+use tokio::sync::Barrier;
 
 use crate::harness::{Backend, Postgres, SqliteInFile, SqliteInMemory, Tenant, TestDatabase, at, card};
 
@@ -64,20 +65,31 @@ async fn migrating_twice_is_migrating_once(
 }
 
 #[rstest]
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn of_many_who_migrate_at_once_each_finds_it_done(
     #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
 ) {
     let test = backend.empty().await;
-    let mut migrating = Vec::new();
+    let mut databases = Vec::new();
     for _ in 0..6 {
         let database = test.another_way_in().await;
-        migrating.push(tokio::spawn(async move {
-            let report = database.migrate().await?;
-            let pending = database.pending_migrations().await?;
-            Ok::<_, StoreError>((report.applied, pending))
-        }));
+        // Connected now, so that all of them start at the same moment.
+        database.ping().await.unwrap();
+        databases.push(database);
     }
+    let start = Arc::new(Barrier::new(databases.len()));
+    let migrating: Vec<_> = databases
+        .into_iter()
+        .map(|database| {
+            let start = Arc::clone(&start);
+            tokio::spawn(async move {
+                start.wait().await;
+                let report = database.migrate().await?;
+                let pending = database.pending_migrations().await?;
+                Ok::<_, StoreError>((report.applied, pending))
+            })
+        })
+        .collect();
     let mut applied = Vec::new();
     for migration in migrating {
         let (by_this_one, pending) = migration.await.unwrap().unwrap();

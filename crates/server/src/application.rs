@@ -17,7 +17,7 @@ use actix_web::{
 use billfold_auth::{ConfigError, Verifier, VerifierConfig};
 use billfold_domain::{Clock, SystemClock};
 use billfold_service::{Service, ServiceOptions, UlidIdentifiers};
-use billfold_store::{Database, DatabaseOptions, StoreError};
+use billfold_store::Database;
 use billfold_stripe::{ClientError, ClientOptions, StripeClient};
 
 use crate::{auth::Gate, request_id, routes};
@@ -35,8 +35,8 @@ pub enum CorsOrigins {
 pub struct Settings {
     /// Where it listens. Port 0 takes a free port.
     pub listen: SocketAddr,
-    /// The database.
-    pub database: DatabaseOptions,
+    /// The database, made on the runtime that the instance is built on.
+    pub database: Database,
     /// Whose tokens are good.
     pub verifier: VerifierConfig,
     /// How Stripe is called.
@@ -53,7 +53,7 @@ pub struct Settings {
 
 impl Settings {
     /// The usual settings around a database and a set of issuers.
-    pub fn new(database: DatabaseOptions, verifier: VerifierConfig) -> Self {
+    pub fn new(database: Database, verifier: VerifierConfig) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database,
@@ -70,9 +70,6 @@ impl Settings {
 /// Why an instance does not start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The database cannot be used.
-    #[error("{0}")]
-    Database(#[from] StoreError),
     /// The issuers cannot be used.
     #[error("{0}")]
     Issuers(#[from] ConfigError),
@@ -91,7 +88,7 @@ pub enum BuildError {
     },
 }
 
-/// A running instance. Must be built on a multi-thread runtime.
+/// A running instance. Must be built on a multi-thread runtime. When it is dropped it stops at once.
 pub struct Application {
     address: SocketAddr,
     handle: ServerHandle,
@@ -99,7 +96,11 @@ pub struct Application {
 }
 
 impl Application {
-    /// Connects to the database, and starts to listen and to answer.
+    /// Starts to listen and to answer.
+    #[expect(
+        clippy::unused_async,
+        reason = "starting may come to wait; callers should not notice"
+    )]
     pub async fn build(settings: Settings) -> Result<Self, BuildError> {
         let Settings {
             listen,
@@ -108,11 +109,10 @@ impl Application {
             workers,
             ..
         } = settings;
-        let database = Database::connect(&settings.database).await?;
         let stripe = StripeClient::new(settings.stripe)?;
         let verifier = Verifier::new(settings.verifier, clock.now())?;
         let service = Service::new(
-            database,
+            settings.database,
             stripe,
             Arc::clone(&clock),
             Arc::new(UlidIdentifiers),
@@ -153,6 +153,13 @@ impl Application {
     }
 }
 
+impl Drop for Application {
+    fn drop(&mut self) {
+        // The order to stop is sent by the call; the future only waits for its end.
+        drop(self.handle.stop(false));
+    }
+}
+
 fn server(
     listener: TcpListener,
     service: Service,
@@ -173,6 +180,7 @@ fn server(
                         routes::is_account(context.head().uri.path())
                     }))
                     .wrap(cors(&cors_origins))
+                    .wrap(from_fn(routes::refuse_preflight))
                     .configure(|config| routes::configure(config, routes::is_account))
                     .default_service(web::to(routes::not_found)),
             )

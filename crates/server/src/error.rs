@@ -247,6 +247,7 @@ fn error_type(error: &ApiError, status: StatusCode) -> &'static str {
 /// The code of an error that has no details.
 fn code(error: &ApiError) -> Option<&'static str> {
     match error {
+        ApiError::Invalid(_) => Some("propertyInvalid"),
         ApiError::Service(ServiceError::LimitReached) => Some("paymentMethodLimitReached"),
         ApiError::Service(ServiceError::Declined(card)) => Some(card_code(card)),
         _ => None,
@@ -314,6 +315,10 @@ pub(crate) struct AccountFace;
 
 impl Face for AccountFace {
     fn refuse(error: &ApiError) -> HttpResponse {
+        // A body that cannot be read counts as one without an id.
+        if matches!(error, ApiError::Malformed(_)) {
+            return Self::refuse(&ApiError::Invalid(vec![PropertyFault::required("id")]));
+        }
         let Refusal { status, message } = refusal(error);
         if let Some(message) = id_message(error) {
             return builder(status, error).json(ValidationWire::of_id(message));
@@ -325,6 +330,7 @@ impl Face for AccountFace {
         match error {
             // A card that is not there any more, from the point of view of a page that shows it.
             ApiError::Service(ServiceError::NotFound) => StatusCode::GONE,
+            ApiError::Malformed(_) => StatusCode::UNPROCESSABLE_ENTITY,
             error => refusal(error).status,
         }
     }

@@ -2,8 +2,10 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError as _, Route,
-    dev::HttpServiceFactory,
-    http::Method,
+    body::MessageBody,
+    dev::{HttpServiceFactory, ResourceDef, ServiceRequest, ServiceResponse},
+    http::{Method, StatusCode},
+    middleware::Next,
     web::{self, ServiceConfig},
 };
 
@@ -73,6 +75,31 @@ fn resource(entries: &[RouteEntry]) -> impl HttpServiceFactory + use<> {
         let allowed = allowed.clone();
         async move { refuse(&request, ApiError::MethodNotAllowed(allowed)) }
     }))
+}
+
+/// Answers a preflight that is not granted as it answers any method that a path does not have.
+pub(crate) async fn refuse_preflight(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let response = next.call(request).await?;
+    let (method, path) = (response.request().method(), response.request().path());
+    if *method != Method::OPTIONS || response.status() != StatusCode::BAD_REQUEST {
+        return Ok(response.map_into_left_body());
+    }
+    let entries = routes();
+    let on_path = entries
+        .iter()
+        .filter(|entry| ResourceDef::new(entry.path).is_match(path));
+    let allowed: Vec<&str> = on_path.map(|entry| entry.method.as_str()).collect();
+    let error = if allowed.is_empty() {
+        ApiError::RouteNotFound
+    } else {
+        ApiError::MethodNotAllowed(allowed.join(", "))
+    };
+    let (request, _) = response.into_parts();
+    let refusal = refuse(&request, error);
+    Ok(ServiceResponse::new(request, refusal).map_into_right_body())
 }
 
 /// The answer at a path that is none.

@@ -89,10 +89,10 @@ impl Dev {
         let issuer = DevelopmentIssuer::load_or_create(&self.data_dir)?;
         let stripe = self.stripe().await?;
         let default_database = format!("sqlite://{}", self.data_dir.join("billfold.db").display());
-        let database_options = DatabaseOptions::new(self.database_url.unwrap_or(default_database));
-        let database = Database::connect(&database_options).await?;
+        let database_url = self.database_url.unwrap_or(default_database);
+        let database = Database::connect(&DatabaseOptions::new(database_url)).await?;
         database.migrate().await?;
-        let projects = Projects::new(database);
+        let projects = Projects::new(database.clone());
         for project in &stripe.projects {
             projects.create_or_update(project, SystemClock.now()).await?;
         }
@@ -103,7 +103,7 @@ impl Dev {
                 ..ClientOptions::default()
             },
             cors_origins: CorsOrigins::Any,
-            ..Settings::new(database_options, issuer.verifier_config())
+            ..Settings::new(database, issuer.verifier_config())
         })
         .await?;
         let guide = dev_guide::Guide {

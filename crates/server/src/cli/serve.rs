@@ -87,7 +87,7 @@ impl Serve {
         };
         let database = Database::connect(&database_options).await?;
         require_migrated(&database).await?;
-        refuse_sandbox_keys(&Projects::new(database)).await?;
+        refuse_sandbox_keys(&Projects::new(database.clone())).await?;
         let verifier = VerifierConfig {
             issuers: self
                 .issuers
@@ -109,7 +109,7 @@ impl Serve {
             },
             cors_origins: CorsOrigins::Listed(self.cors_origins),
             workers: self.workers,
-            ..Settings::new(database_options, verifier)
+            ..Settings::new(database, verifier)
         })
         .await?;
         tracing::info!(address = %application.address(), "ready");

@@ -5,7 +5,8 @@ use jiff::{Timestamp, tz::TimeZone};
 
 /// RFC 3339 in UTC, whole seconds, `Z`: the project API's way.
 pub(crate) fn rfc3339(point: UtcTimestamp) -> String {
-    in_zone(point, &TimeZone::UTC, "%Y-%m-%dT%H:%M:%SZ")
+    // How a timestamp without a fraction of a second writes itself.
+    timestamp(point).to_string()
 }
 
 /// `YYYY-MM-DD HH:MM:SS` in a time zone, daylight saving and all: the account API's way.
@@ -14,8 +15,15 @@ pub(crate) fn local(point: UtcTimestamp, zone: &TimeZone) -> String {
 }
 
 fn in_zone(point: UtcTimestamp, zone: &TimeZone, format: &str) -> String {
-    let timestamp = Timestamp::from_second(point.seconds()).unwrap_or(Timestamp::UNIX_EPOCH);
-    timestamp.to_zoned(zone.clone()).strftime(format).to_string()
+    timestamp(point)
+        .to_zoned(zone.clone())
+        .strftime(format)
+        .to_string()
+}
+
+/// The point in whole seconds; the epoch where the calendar ends (year 9999).
+fn timestamp(point: UtcTimestamp) -> Timestamp {
+    Timestamp::from_second(point.seconds()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// The time zone of an IANA name; UTC where there is none or nobody knows it.

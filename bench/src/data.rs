@@ -1,0 +1,95 @@
+//! What the database holds while it is measured.
+
+use tokio_postgres::{Client, NoTls};
+
+use crate::{BenchError, program::Program, tell};
+
+/// The project with most of the rows.
+pub(crate) const LARGE: &str = "large";
+
+/// How many other projects there are.
+const OTHERS: u32 = 100;
+
+/// How many payment methods the small project has, whatever the others have.
+const SMALL_ROWS: u32 = 1_000;
+
+/// The name of one of the other projects. The first is the small one.
+fn other(number: u32) -> String {
+    format!("other-{number}")
+}
+
+/// The project with 1,000 payment methods.
+pub(crate) fn small() -> String {
+    other(0)
+}
+
+/// A connection to the database, for the benchmark's own statements.
+pub(crate) async fn connect(url: &str) -> Result<Client, BenchError> {
+    let (client, driver) = tokio_postgres::connect(url, NoTls).await?;
+    // Ends by itself when the client is dropped; its error is also that of the statement under way.
+    tokio::spawn(driver);
+    Ok(client)
+}
+
+/// Makes the tables and the projects as an operator does, and fills them.
+pub(crate) async fn load(
+    program: &Program,
+    database: &str,
+    client: &Client,
+    rows: u32,
+) -> Result<(), BenchError> {
+    program.call(&["migrate"], database, "").await?;
+    let projects: Vec<String> = std::iter::once(LARGE.to_owned())
+        .chain((0..OTHERS).map(other))
+        .collect();
+    tell(&format!("making {} projects…", projects.len()));
+    for project in &projects {
+        let arguments = [
+            "project",
+            "create",
+            project,
+            "--stripe-publishable-key",
+            "pk_live_benchmark0000",
+        ];
+        program
+            .call(&arguments, database, "sk_live_benchmark0000\n")
+            .await?;
+    }
+    tell(&format!("loading {} payment methods…", rows + rows / 10));
+    fill(client, LARGE, rows).await?;
+    for (number, project) in projects.iter().skip(1).enumerate() {
+        let rows = if number == 0 {
+            SMALL_ROWS
+        } else {
+            rows / 10 / OTHERS
+        };
+        fill(client, project, rows).await?;
+    }
+    client.batch_execute("vacuum analyze").await?;
+    client.batch_execute("checkpoint").await?;
+    Ok(())
+}
+
+/// Gives a project payment methods, one a minute, of users with fifty each. Ids are as random as Stripe's are.
+async fn fill(client: &Client, project: &str, rows: u32) -> Result<(), BenchError> {
+    let users = (rows / 50).max(1);
+    let statement = format!(
+        "insert into payment_methods (project_id, id, user_id, type, brand, last4, exp_month, exp_year, created_at) \
+         select '{project}', 'pm_1' || substr(md5('{project}' || number), 1, 23), 'user_' || number % {users}, \
+           case number % 10 when 0 then 'applePay' when 1 then 'googlePay' else 'card' end, \
+           (array['visa', 'mastercard', 'amex'])[1 + number % 3], lpad((number % 10000)::text, 4, '0'), \
+           1 + number % 12, 2030 + number % 5, timestamptz '2024-01-01 00:00:00Z' + number * interval '1 minute' \
+         from generate_series(1, {rows}) number"
+    );
+    client.batch_execute(&statement).await?;
+    Ok(())
+}
+
+/// The id of a project's payment method at a place of its list, the newest at 0.
+pub(crate) async fn id_at(client: &Client, project: &str, place: u32) -> Result<String, BenchError> {
+    let statement = "select id from payment_methods where project_id = $1 order by created_at desc, id desc offset $2 limit 1";
+    let row = client
+        .query_one(statement, &[&project, &i64::from(place)])
+        .await?;
+    Ok(row.get(0))
+}

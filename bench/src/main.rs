@@ -1,0 +1,85 @@
+//! Measures the read path of the release binary beside the database's own speed, and writes both down.
+//!
+//! It starts a PostgreSQL server of its own, fills it, starts `billfold serve` as a process of its own, and lets `wrk`
+//! ask it and `pgbench` ask the database, turn by turn, with the statements that the server was seen to send. Nothing
+//! is asserted: a figure depends on the machine, which the report names.
+
+mod data;
+mod http;
+mod load;
+mod machine;
+mod measure;
+mod program;
+mod report;
+mod statements;
+mod token;
+mod workload;
+
+use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::Parser;
+
+/// What a step fails with: words for the person at the terminal.
+type BenchError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures the read path of `billfold serve` on PostgreSQL, beside pgbench with the same statements.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "billfold-bench")]
+struct Options {
+    /// Payment methods of the large project. A tenth as many go to 100 other projects.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    rows: u32,
+    /// How long each measurement lasts, in seconds.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
+    seconds: u32,
+    /// How often each measurement is made; the rounds are interleaved.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
+    rounds: u32,
+    /// Connections to the server, and clients of pgbench.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=200))]
+    connections: u32,
+    /// Where the database's files are put: a real disk, that the account of PostgreSQL can reach.
+    #[arg(long, default_value_os_t = std::env::temp_dir())]
+    data_parent: PathBuf,
+    /// Prints the report and writes it nowhere: for a try with few rows.
+    #[arg(long)]
+    print_only: bool,
+}
+
+impl Options {
+    fn duration(&self) -> Duration {
+        Duration::from_secs(u64::from(self.seconds))
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    // What was started is ended when the run is dropped, whether it is done or not.
+    let done = tokio::select! {
+        done = measure::run(&options) => done,
+        interrupted = interrupted() => interrupted,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("billfold-bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn interrupted() -> Result<(), BenchError> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    Err("interrupted".into())
+}
+
+/// Tells how far the run is, on standard error: standard output is the report's.
+fn tell(message: &str) {
+    // There is nowhere left to tell that standard error is closed.
+    drop(writeln!(std::io::stderr(), "{message}"));
+}

@@ -1,0 +1,21 @@
+//! The whole product over HTTP: every rule of the two faces, on every database, against a Stripe that remembers.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod account_payment_methods;
+mod account_setup_intents;
+mod card_display;
+mod confirmation;
+mod create;
+mod cross_origin;
+mod declines;
+mod delete;
+mod hang_up;
+mod health;
+mod list;
+mod list_walk;
+mod races;
+mod setup_intents;
+mod stripe_faults;
+mod stripe_faults_on_reads;

@@ -1,0 +1,100 @@
+//! The databases that every test runs on.
+
+use std::time::Duration;
+
+use billfold_store::{Database, DatabaseOptions};
+use billfold_test_support::{PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile, TcpProxy};
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    SqliteMemory,
+    SqliteFile,
+    Postgres,
+}
+
+impl Backend {
+    pub(crate) const ALL: [Self; 3] = [Self::SqliteMemory, Self::SqliteFile, Self::Postgres];
+}
+
+/// What keeps a database in the world while a test uses it.
+enum Place {
+    Memory,
+    File(SqliteFile),
+    Server(PostgresDatabase),
+}
+
+/// A database that no other test sees.
+pub(crate) struct TestDatabase {
+    pub(crate) database: Database,
+    /// What stands between the server and PostgreSQL, where that was asked for.
+    pub(crate) proxy: Option<TcpProxy>,
+    _place: Place,
+}
+
+impl TestDatabase {
+    /// A new database: without any table unless it is to be migrated, and behind a proxy where that is asked for, which
+    /// only PostgreSQL can be.
+    pub(crate) async fn fresh(backend: Backend, migrated: bool, proxied: bool) -> Self {
+        let place = match backend {
+            Backend::SqliteMemory => Place::Memory,
+            Backend::SqliteFile => Place::File(SqliteFile::fresh()),
+            Backend::Postgres if migrated => Place::Server(migrated_postgres().await),
+            Backend::Postgres => Place::Server(PostgresDatabase::fresh("empty", async |_| Ok(())).await),
+        };
+        let (url, proxy) = match &place {
+            Place::Memory => (SQLITE_IN_MEMORY_URL.to_owned(), None),
+            Place::File(file) => (file.url().to_owned(), None),
+            Place::Server(server) if proxied => {
+                let proxy = TcpProxy::start(server.address())
+                    .await
+                    .expect("the proxy should listen");
+                (server.url_at(proxy.address()), Some(proxy))
+            }
+            Place::Server(server) => (server.url().to_owned(), None),
+        };
+        let database = Database::connect(&options(&url, proxied))
+            .await
+            .expect("the database should open");
+        if migrated && backend != Backend::Postgres {
+            database.migrate().await.expect("the migrations should apply");
+        }
+        Self {
+            database,
+            proxy,
+            _place: place,
+        }
+    }
+}
+
+/// Few connections, so that many tests can run at once; patience on a busy machine, and little of it where the network
+/// is to fail.
+fn options(url: &str, proxied: bool) -> DatabaseOptions {
+    DatabaseOptions {
+        maximum_connections: 4,
+        read_connections: 1,
+        timeout: Duration::from_secs(if proxied { 2 } else { 60 }),
+        ..DatabaseOptions::new(url)
+    }
+}
+
+/// A migrated PostgreSQL database, copied from a template that is made once.
+pub(crate) async fn migrated_postgres() -> PostgresDatabase {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/postgres");
+    let mut texts: Vec<_> = std::fs::read_dir(folder)
+        .expect("the migrations should be there")
+        .map(|migration| {
+            let path = migration.expect("a migration should be readable").path();
+            std::fs::read_to_string(path.join("up.sql")).expect("a migration should have an up.sql")
+        })
+        .collect();
+    texts.sort();
+    PostgresDatabase::fresh(&texts.concat(), async |url| {
+        Database::connect(&DatabaseOptions::new(url))
+            .await?
+            .migrate()
+            .await?;
+        Ok(())
+    })
+    .await
+}

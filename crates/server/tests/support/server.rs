@@ -1,0 +1,311 @@
+//! A running server with everything around it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use billfold_auth::{DevelopmentIssuer, Scopes, TokenRequest};
+use billfold_domain::{Clock as _, ProjectId};
+use billfold_sandbox::Sandbox;
+use billfold_server::application::{Application, CorsOrigins, Settings};
+use billfold_service::ServiceOptions;
+use billfold_store::{NewProject, Projects, StripeCredentials};
+use billfold_stripe::ClientOptions;
+use billfold_test_support::TcpProxy;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{
+    ACCOUNT_SCOPES, Backend, ManualClock, PROJECT_SCOPES, Request, Response, StripeAccount,
+    client::SeenRequestIds,
+    database::TestDatabase,
+    stripe::{publishable_key, secret_key},
+};
+
+/// The projects that every server has.
+const PROJECTS: [&str; 2] = ["demo", "acme"];
+
+/// The page that may call the account API unless a test says otherwise.
+pub(crate) const PAGE_ORIGIN: &str = "https://app.example.com";
+
+/// A running server. It and all that belongs to it end when it is dropped.
+pub(crate) struct Server {
+    pub(crate) clock: Arc<ManualClock>,
+    application: Application,
+    sandbox: Sandbox,
+    database: TestDatabase,
+    issuer: DevelopmentIssuer,
+    client: reqwest::Client,
+    seen: SeenRequestIds,
+    _directory: TempDir,
+}
+
+/// What a server may be told before it starts.
+pub(crate) struct ServerBuilder {
+    backend: Backend,
+    maximum_payment_methods: u32,
+    cors_origins: CorsOrigins,
+    call_timeout: Duration,
+    migrated: bool,
+    proxied: bool,
+}
+
+impl ServerBuilder {
+    /// How many payment methods a user may have.
+    pub(crate) fn maximum_payment_methods(mut self, maximum: u32) -> Self {
+        self.maximum_payment_methods = maximum;
+        self
+    }
+
+    /// Which pages may call the account API.
+    pub(crate) fn cors_origins(mut self, origins: CorsOrigins) -> Self {
+        self.cors_origins = origins;
+        self
+    }
+
+    /// How long a call to Stripe may take.
+    pub(crate) fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
+    /// Leaves the database without tables, so without projects.
+    pub(crate) fn unmigrated(mut self) -> Self {
+        self.migrated = false;
+        self
+    }
+
+    /// Puts a proxy between the server and PostgreSQL.
+    pub(crate) fn behind_a_proxy(mut self) -> Self {
+        self.proxied = true;
+        self
+    }
+
+    /// Starts the server on a free port of 127.0.0.1.
+    pub(crate) async fn start(self) -> Server {
+        let clock = Arc::new(ManualClock::new());
+        let sandbox = Sandbox::start(billfold_sandbox::Options {
+            clock: Arc::clone(&clock) as Arc<dyn billfold_sandbox::Clock>,
+            ..billfold_sandbox::Options::default()
+        })
+        .await
+        .expect("the sandbox should start");
+        let directory = tempfile::tempdir().expect("a directory for the issuer's key");
+        let issuer =
+            DevelopmentIssuer::load_or_create(directory.path()).expect("the issuer should get a key");
+        let database = TestDatabase::fresh(self.backend, self.migrated, self.proxied).await;
+        if self.migrated {
+            make_projects(&database, &clock).await;
+        }
+        let application = Application::build(Settings {
+            stripe: ClientOptions {
+                api_base: sandbox.url(),
+                call_timeout: self.call_timeout,
+                retry_base: Duration::from_millis(5),
+                retry_cap: Duration::from_millis(50),
+                ..ClientOptions::default()
+            },
+            service: ServiceOptions {
+                maximum_payment_methods: self.maximum_payment_methods,
+            },
+            cors_origins: self.cors_origins,
+            clock: Arc::clone(&clock) as Arc<dyn billfold_domain::Clock>,
+            workers: Some(1),
+            ..Settings::new(database.database.clone(), issuer.verifier_config())
+        })
+        .await
+        .expect("the server should start");
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_mins(1))
+            .build()
+            .expect("an HTTP client can be made");
+        Server {
+            clock,
+            application,
+            sandbox,
+            database,
+            issuer,
+            client,
+            seen: SeenRequestIds::default(),
+            _directory: directory,
+        }
+    }
+}
+
+async fn make_projects(database: &TestDatabase, clock: &ManualClock) {
+    let projects = Projects::new(database.database.clone());
+    for name in PROJECTS {
+        let project = NewProject {
+            id: project_id(name),
+            stripe: StripeCredentials {
+                secret_key: SecretString::from(secret_key(name)),
+                publishable_key: publishable_key(name),
+                account: None,
+            },
+        };
+        projects
+            .create(&project, clock.now())
+            .await
+            .expect("a project can be made");
+    }
+}
+
+impl Server {
+    /// A server with the usual settings on a new database.
+    pub(crate) async fn start(backend: Backend) -> Self {
+        Self::with(backend).start().await
+    }
+
+    /// A server that may be told more before it starts.
+    pub(crate) fn with(backend: Backend) -> ServerBuilder {
+        ServerBuilder {
+            backend,
+            maximum_payment_methods: 100,
+            cors_origins: CorsOrigins::Listed(vec![PAGE_ORIGIN.to_owned()]),
+            call_timeout: Duration::from_secs(20),
+            migrated: true,
+            proxied: false,
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.application.address()
+    }
+
+    /// The account of a project in the sandbox.
+    pub(crate) fn stripe(&self, project: &str) -> StripeAccount {
+        StripeAccount::of_project(&self.client, &self.sandbox.url(), project)
+    }
+
+    /// What stands between the server and its database.
+    pub(crate) fn database_proxy(&self) -> &TcpProxy {
+        let proxy = self.database.proxy.as_ref();
+        proxy.expect("the server should have been started behind a proxy")
+    }
+
+    /// Signs any token.
+    pub(crate) fn sign(
+        &self,
+        project: &str,
+        subject: &str,
+        scopes: &str,
+        timezone: Option<&str>,
+        lifetime: time::Duration,
+    ) -> String {
+        let request = TokenRequest {
+            project: project_id(project),
+            subject: subject.to_owned(),
+            scopes: Scopes::parse(scopes).expect("the scopes should be known"),
+            timezone: timezone.map(str::to_owned),
+            lifetime,
+        };
+        self.issuer
+            .issue(&request, self.clock.now())
+            .expect("the token can be signed")
+    }
+
+    /// A backend's token, good for an hour, with these scopes.
+    pub(crate) fn project_token(&self, project: &str, scopes: &str) -> String {
+        self.sign(project, "backend", scopes, None, time::Duration::HOUR)
+    }
+
+    /// A user's token, good for an hour, with these scopes and this time zone.
+    pub(crate) fn user_token(
+        &self,
+        project: &str,
+        user: &str,
+        scopes: &str,
+        timezone: Option<&str>,
+    ) -> String {
+        self.sign(project, user, scopes, timezone, time::Duration::HOUR)
+    }
+
+    /// A request without a token.
+    pub(crate) fn request(&self, method: &str, path: &str) -> Request {
+        let base = format!("http://{}", self.address());
+        Request::new(&self.client, &base, method, path, &self.seen)
+    }
+
+    /// A request of a backend that may do everything in its project. The path goes on after the project's.
+    pub(crate) fn project_request(&self, method: &str, project: &str, path: &str) -> Request {
+        self.request(method, &format!("/projects/{project}{path}"))
+            .token(&self.project_token(project, PROJECT_SCOPES))
+    }
+
+    /// A request of a user of `demo` who may do everything. The path goes on after the account's.
+    pub(crate) fn account_request(&self, method: &str, user: &str, path: &str) -> Request {
+        self.request(method, &format!("/v1/account{path}"))
+            .token(&self.user_token("demo", user, ACCOUNT_SCOPES, None))
+    }
+
+    /// Asks to save a payment method for a user of `demo`, on the project API.
+    pub(crate) async fn save(&self, id: &str, user: &str) -> Response {
+        self.save_in("demo", id, user).await
+    }
+
+    /// Asks to save a payment method for a user of a project, on the project API.
+    pub(crate) async fn save_in(&self, project: &str, id: &str, user: &str) -> Response {
+        self.project_request("POST", project, "/paymentMethods")
+            .json(&json!({ "id": id, "user": user }))
+            .send()
+            .await
+    }
+
+    /// Saves a new Visa for a user of `demo`, a second after whatever was before, and gives its id.
+    pub(crate) async fn saved_card(&self, user: &str) -> String {
+        self.clock.advance(1);
+        self.save("pm_card_visa", user).await.expect(201).property("id")
+    }
+
+    /// Retrieves a payment method of `demo`.
+    pub(crate) async fn retrieve(&self, id: &str) -> Response {
+        self.project_request("GET", "demo", &format!("/paymentMethods/{id}"))
+            .send()
+            .await
+    }
+
+    /// Deletes a payment method of `demo`.
+    pub(crate) async fn delete(&self, id: &str) -> Response {
+        self.project_request("DELETE", "demo", &format!("/paymentMethods/{id}"))
+            .send()
+            .await
+    }
+
+    /// Lists payment methods of `demo`; the query begins with a question mark unless it is empty.
+    pub(crate) async fn list(&self, query: &str) -> Response {
+        self.project_request("GET", "demo", &format!("/paymentMethods{query}"))
+            .send()
+            .await
+    }
+
+    /// Asks for a setup intent for a user of `demo`, on the project API.
+    pub(crate) async fn setup_intent_answer(&self, user: &str) -> Response {
+        self.project_request("POST", "demo", "/setupIntents")
+            .json(&json!({ "user": user }))
+            .send()
+            .await
+    }
+
+    /// Makes a setup intent for a user of `demo`, on the project API.
+    pub(crate) async fn setup_intent(&self, user: &str) -> Value {
+        self.setup_intent_answer(user).await.expect(201).json()
+    }
+
+    /// A payment method that is attached to a user of `demo` by a setup intent, as a page does it, and not yet saved.
+    pub(crate) async fn collected_card(&self, user: &str, number: &str) -> String {
+        let setup_intent = self.setup_intent(user).await;
+        let client_secret = setup_intent["clientSecret"].as_str().expect("a client secret");
+        let confirmed = self.stripe("demo").confirm_with_card(client_secret, number).await;
+        assert_eq!(confirmed["status"], "succeeded", "{confirmed}");
+        let id = confirmed["payment_method"].as_str();
+        id.expect("a confirmed setup intent has a payment method")
+            .to_owned()
+    }
+}
+
+fn project_id(name: &str) -> ProjectId {
+    ProjectId::parse(name).expect("the project's name should be valid")
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Installs what the checks need and the machine lacks: a C compiler, curl, Python's venv, Node.js and PostgreSQL's server,
+# and of Rust's own parts the formatter and the linter.
+set -euo pipefail
+
+has_postgresql() {
+    local directory
+    for directory in /usr/lib/postgresql/*/bin ${PATH//:/ }; do
+        if [ -x "$directory/initdb" ] && [ -x "$directory/postgres" ]; then return; fi
+    done
+    return 1
+}
+
+packages=()
+command -v cc >/dev/null || packages+=(gcc libc6-dev)
+command -v curl >/dev/null || packages+=(curl ca-certificates)
+command -v python3 >/dev/null || packages+=(python3)
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+command -v node >/dev/null || packages+=(nodejs)
+command -v npm >/dev/null || packages+=(npm)
+has_postgresql || packages+=(postgresql)
+
+if [ "${#packages[@]}" -gt 0 ]; then
+    echo "missing: ${packages[*]}"
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "Install them first, or run this as root on Debian." >&2
+        exit 1
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    install() { apt-get -qq -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "$@" >/dev/null; }
+    apt-get -qq update
+    if ! has_postgresql; then
+        # Only the programs are wanted, no server that runs from now on.
+        install postgresql-common
+        printf 'create_main_cluster = false\n' >>/etc/postgresql-common/createcluster.conf
+    fi
+    install "${packages[@]}"
+fi
+for part in clippy rustfmt; do
+    if ! "cargo-${part/rustfmt/fmt}" --version >/dev/null 2>&1; then
+        echo "missing: $part"
+        rustup component add "$part" >/dev/null
+    fi
+done
+rustc --version
+cc --version | head -n 1
+python3 --version
+echo "node $(node --version)"

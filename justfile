@@ -1,0 +1,53 @@
+# One recipe for each habit. `just` lists them.
+
+_default:
+    @just --list --unsorted
+
+# Everything on this machine, with a stand-in for Stripe.
+run *arguments:
+    cargo run --release -- dev {{ arguments }}
+
+# Every test, with nothing installed but Rust.
+test *arguments:
+    cargo test --workspace {{ arguments }}
+
+# Every test, faster: needs cargo-nextest.
+test-fast *arguments:
+    cargo nextest run --workspace {{ arguments }}
+
+# What must be clean before a commit: form, lints, documentation, directions and reasons of dependencies.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+    .ci/dependency-direction.sh
+    .ci/dependency-reasons.sh
+    .ci/environment-variables.sh
+    .ci/spelling.sh
+
+# The read path beside PostgreSQL's own speed.
+bench *arguments:
+    cargo run --release -p billfold-bench -- {{ arguments }}
+
+# Every check, as on a fresh machine.
+ci:
+    bash .ci/run
+
+# Makes an empty migration for both databases: `just new-migration add_default_method`.
+new-migration NAME:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! [[ '{{ NAME }}' =~ ^[a-z][a-z0-9_]*$ ]]; then
+        echo 'a name is of a-z, 0-9 and _, such as add_default_method' >&2
+        exit 1
+    fi
+    version=$(date -u +%Y%m%d%H%M%S)
+    for database in postgres sqlite; do
+        folder=migrations/$database/${version}_{{ NAME }}
+        mkdir "$folder"
+        echo "-- What the next version needs of the schema." >"$folder/up.sql"
+        echo "-- Takes back what up.sql did." >"$folder/down.sql"
+        echo "$folder"
+    done
+    # A new folder by itself is no reason for Cargo to build the store anew.
+    touch crates/store/src/migrations.rs

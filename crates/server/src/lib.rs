@@ -2,7 +2,7 @@
 //!
 //! A request goes down once and up once: `routes` finds its handler, `auth` decides who is calling, `wire` makes domain
 //! values of its text, a handler calls the use case, and `wire` makes text of the result. What goes wrong on the way is
-//! an [`error::ApiError`], which the request's face puts into words.
+//! an `error::ApiError`, which the request's face puts into words.
 
 pub mod application;
 mod auth;

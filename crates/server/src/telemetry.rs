@@ -1,5 +1,7 @@
 //! The log: what it says and how.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 /// How lines of the log look.
@@ -17,7 +19,8 @@ pub(crate) fn install(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second call, as tests make it, finds the first one's log in place, which is all that is wanted.
     drop(match format {
         LogFormat::Pretty => builder.try_init(),

@@ -11,7 +11,8 @@ pub struct DatabaseOptions {
     pub url: String,
     /// Connections for transactions, at most. PostgreSQL only: SQLite has one writer.
     pub maximum_connections: usize,
-    /// Connections for single reads. In PostgreSQL many requests share each one, their statements pipelined.
+    /// Connections for single reads. In PostgreSQL many requests share each one, their statements pipelined; a thread
+    /// with a runtime of its own has one of its own besides.
     pub read_connections: usize,
     /// How long to wait for a connection, and for the answer to a read.
     pub timeout: Duration,

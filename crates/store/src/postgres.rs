@@ -1,12 +1,14 @@
-//! PostgreSQL: a pool for transactions, and a few shared connections for single reads.
+//! PostgreSQL: a pool for transactions, and connections for single reads that many requests share.
 
 use std::{
+    collections::HashMap,
     future::Future,
     str::FromStr as _,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    thread::ThreadId,
     time::Duration,
 };
 
@@ -21,7 +23,10 @@ use diesel_async::{
 };
 use futures_util::FutureExt as _;
 use parking_lot::RwLock;
-use tokio::{runtime::Handle, sync::Mutex};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::Mutex,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{DatabaseOptions, StoreError};
@@ -34,10 +39,57 @@ const SESSION_OPTIONS: &str = "-c plan_cache_mode=force_generic_plan -c statemen
 #[derive(Clone)]
 pub(crate) struct Postgres {
     pool: Pool<AsyncPgConnection>,
-    readers: Arc<[Slot]>,
-    next_reader: Arc<AtomicUsize>,
+    readers: Arc<Readers>,
     connector: Arc<Connector>,
     timeout: Duration,
+}
+
+/// The connections for single reads.
+struct Readers {
+    /// For every thread of the main runtime, which drives them. Taken in turn.
+    shared: Vec<Arc<Slot>>,
+    next_shared: AtomicUsize,
+    /// For one thread each, which has a runtime of its own, as those that serve requests have. It drives its
+    /// connection itself: a read that wakes no other thread takes half the time.
+    own: RwLock<HashMap<ThreadId, Arc<Slot>>>,
+}
+
+impl Readers {
+    fn new(shared: usize) -> Self {
+        Self {
+            shared: (0..shared).map(|_| Arc::default()).collect(),
+            next_shared: AtomicUsize::default(),
+            own: RwLock::default(),
+        }
+    }
+
+    /// Where the calling thread's next read finds its connection, and the runtime that is to drive it.
+    fn slot(&self, main_runtime: &Handle) -> (Arc<Slot>, Handle) {
+        let here = Handle::current();
+        if here.runtime_flavor() != RuntimeFlavor::CurrentThread {
+            let turn = self.next_shared.fetch_add(1, Ordering::Relaxed);
+            let slot = &self.shared[turn % self.shared.len()];
+            return (Arc::clone(slot), main_runtime.clone());
+        }
+        let thread = std::thread::current().id();
+        if let Some(slot) = self.own.read().get(&thread) {
+            return (Arc::clone(slot), here);
+        }
+        (Arc::clone(self.own.write().entry(thread).or_default()), here)
+    }
+
+    fn give_up(&self, broken: &Arc<AsyncPgConnection>) {
+        let own = self.own.read();
+        for slot in self.shared.iter().chain(own.values()) {
+            let mut connection = slot.connection.write();
+            if connection
+                .as_ref()
+                .is_some_and(|current| Arc::ptr_eq(current, broken))
+            {
+                *connection = None;
+            }
+        }
+    }
 }
 
 /// A shared connection's place. The lock around connecting makes the callers of a broken one wait for a single new one.
@@ -55,7 +107,7 @@ impl Postgres {
         let for_pool = Arc::clone(&connector);
         manager.custom_setup = Box::new(move |_| {
             let connector = Arc::clone(&for_pool);
-            async move { connector.connect().await }.boxed()
+            async move { connector.connect(&connector.runtime).await }.boxed()
         });
         let pool = Pool::builder(AsyncDieselConnectionManager::new_with_config(
             options.url.as_str(),
@@ -72,10 +124,7 @@ impl Postgres {
         .map_err(|error| StoreError::Configuration(error.to_string()))?;
         let postgres = Self {
             pool,
-            readers: (0..options.read_connections.max(1))
-                .map(|_| Slot::default())
-                .collect(),
-            next_reader: Arc::default(),
+            readers: Arc::new(Readers::new(options.read_connections.max(1))),
             connector,
             timeout: options.timeout,
         };
@@ -89,30 +138,29 @@ impl Postgres {
 
     /// A shared connection. Only single statements may run on it: those of other requests come between.
     pub(crate) async fn reader(&self) -> Result<Arc<AsyncPgConnection>, StoreError> {
-        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
-        let slot = &self.readers[turn % self.readers.len()];
+        let (slot, runtime) = self.readers.slot(&self.connector.runtime);
         if let Some(connection) = &*slot.connection.read() {
             return Ok(Arc::clone(connection));
         }
         // The wait for one's turn counts too: of many callers each would else wait for all before it to fail.
-        tokio::time::timeout(self.timeout, self.fill(slot))
+        tokio::time::timeout(self.timeout, self.fill(&slot, &runtime))
             .await
             .unwrap_or_else(|_| Err(StoreError::Unavailable("no connection in time".to_owned())))
     }
 
-    async fn fill(&self, slot: &Slot) -> Result<Arc<AsyncPgConnection>, StoreError> {
+    async fn fill(&self, slot: &Slot, runtime: &Handle) -> Result<Arc<AsyncPgConnection>, StoreError> {
         let _only_one = slot.connecting.lock().await;
         if let Some(connection) = &*slot.connection.read() {
             return Ok(Arc::clone(connection));
         }
-        let connection = Arc::new(self.connector.connect().await?);
+        let connection = Arc::new(self.connector.connect(runtime).await?);
         *slot.connection.write() = Some(Arc::clone(&connection));
         Ok(connection)
     }
 
     /// How often a read may be tried: every shared connection may be a broken one, and is found out by one attempt.
     pub(crate) fn read_attempts(&self) -> usize {
-        self.readers.len() + 1
+        self.readers.shared.len() + 1
     }
 
     /// Waits for a read, and says `None` where it should be tried once more: the connection was broken, and has been
@@ -124,28 +172,16 @@ impl Postgres {
         rows: impl Future<Output = QueryResult<Vec<Row>>>,
     ) -> Option<Result<Vec<Row>, StoreError>> {
         let Ok(result) = tokio::time::timeout(self.timeout, rows).await else {
-            self.give_up(reader);
+            self.readers.give_up(reader);
             return Some(Err(StoreError::Unavailable("no answer in time".to_owned())));
         };
         match result.map_err(StoreError::from) {
             Err(StoreError::Unavailable(message)) => {
-                self.give_up(reader);
+                self.readers.give_up(reader);
                 *attempts_left = attempts_left.saturating_sub(1);
                 (*attempts_left == 0).then_some(Err(StoreError::Unavailable(message)))
             }
             result => Some(result),
-        }
-    }
-
-    fn give_up(&self, broken: &Arc<AsyncPgConnection>) {
-        for slot in self.readers.iter() {
-            let mut connection = slot.connection.write();
-            if connection
-                .as_ref()
-                .is_some_and(|current| Arc::ptr_eq(current, broken))
-            {
-                *connection = None;
-            }
         }
     }
 }
@@ -154,7 +190,7 @@ impl Postgres {
 struct Connector {
     configuration: tokio_postgres::Config,
     tls: MakeRustlsConnect,
-    /// The runtime that drives every connection, whichever thread asked for it.
+    /// The runtime that drives every connection that several threads use, whichever of them asked for it.
     runtime: Handle,
 }
 
@@ -182,9 +218,9 @@ impl Connector {
         })
     }
 
-    async fn connect(self: &Arc<Self>) -> ConnectionResult<AsyncPgConnection> {
+    async fn connect(self: &Arc<Self>, runtime: &Handle) -> ConnectionResult<AsyncPgConnection> {
         let connector = Arc::clone(self);
-        let connecting = self.runtime.spawn(async move {
+        let connecting = runtime.spawn(async move {
             let (client, connection) = connector
                 .configuration
                 .connect(connector.tls.clone())

@@ -1,6 +1,9 @@
 //! `billfold dev`
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use billfold_auth::DevelopmentIssuer;
 use billfold_domain::{Clock as _, ProjectId, SystemClock};
@@ -86,6 +89,7 @@ struct DevelopmentStripe {
 
 impl Dev {
     pub(super) async fn run(self) -> Result<(), CommandError> {
+        make_private(&self.data_dir)?;
         let issuer = DevelopmentIssuer::load_or_create(&self.data_dir)?;
         let stripe = self.stripe().await?;
         let default_database = format!("sqlite://{}", self.data_dir.join("billfold.db").display());
@@ -173,4 +177,14 @@ fn project(
         id: ProjectId::parse(name)?,
         stripe,
     })
+}
+
+/// Makes the directory that keeps keys and cards, for its owner's eyes only; one that is there stays as it is.
+fn make_private(directory: &Path) -> Result<(), CommandError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| format!("the directory {} cannot be made: {error}", directory.display()).into())
 }

@@ -35,9 +35,7 @@ fn options(help: &str) -> Vec<String> {
 async fn every_option_of_every_command_names_its_variable() {
     let mut place = Place::new();
     let secret = "sk_test_never_shown_0123456789";
-    for name in ["BILLFOLD_STRIPE_SECRET_KEY", "BILLFOLD_STRIPE_PUBLISHABLE_KEY"] {
-        place.set(name, secret);
-    }
+    place.set("BILLFOLD_STRIPE_SECRET_KEY", secret);
     place.set(
         "BILLFOLD_DATABASE_URL",
         format!("postgres://user:{secret}@localhost/x"),
@@ -48,16 +46,13 @@ async fn every_option_of_every_command_names_its_variable() {
         let mut arguments: Vec<&str> = command.iter().map(String::as_str).collect();
         arguments.push("--help");
         let help = place.run(&arguments).await.succeeded();
-        assert!(!help.contains("postgres://user"), "{help}");
+        assert!(!help.contains(secret), "{help}");
         for option in options(&help) {
             let of_the_parser = option.contains("--help") || option.contains("--version");
             assert!(
                 of_the_parser || option.contains("[env: BILLFOLD_"),
                 "{command:?}: {option}"
             );
-            if option.contains("--stripe-secret-key ") {
-                assert!(!option.contains(secret), "{option}");
-            }
         }
         for name in commands(&help) {
             let mut inner = command.clone();

@@ -7,7 +7,7 @@ use billfold_domain::{
 use billfold_store::{Operation, OperationKind};
 use billfold_stripe::{StripeError, StripePaymentMethodKind, StripeSetupIntent};
 
-use super::{Failure, key};
+use super::Failure;
 use crate::{ServiceError, Tenant, service::Parts};
 
 /// A payment method that an operation has just saved.
@@ -123,6 +123,10 @@ impl Parts {
                     .map(ServiceError::Declined);
                 Err(Failure::Refused(refused.unwrap_or(ServiceError::NotUsable)))
             }
+            // Given up by an earlier drive, for the same reason.
+            SetupIntentStatus::Canceled if operation.kind == OperationKind::CreateAvailablePaymentMethod => {
+                Err(Failure::Refused(ServiceError::RequiresConfirmation))
+            }
             SetupIntentStatus::Canceled | SetupIntentStatus::RequiresConfirmation => {
                 Err(Failure::Refused(ServiceError::NotUsable))
             }
@@ -133,21 +137,25 @@ impl Parts {
     async fn keep_or_cancel(
         &self,
         tenant: &Tenant,
-        operation: &Operation,
+        operation: &mut Operation,
         id: &PaymentMethodId,
         setup_intent: StripeSetupIntent,
     ) -> Result<Confirmed, Failure> {
         if operation.kind == OperationKind::CreateAvailablePaymentMethod {
-            let canceled = tenant
-                .account(&self.stripe)
-                .cancel_setup_intent(&setup_intent.id, &key(operation, "cancel")?)
-                .await;
-            return match canceled {
-                Ok(_) | Err(StripeError::UnexpectedState { .. }) => {
-                    Err(Failure::Refused(ServiceError::RequiresConfirmation))
-                }
-                Err(error) => Err(Failure::Unknown(error.into())),
-            };
+            // As long as it may still be open at Stripe, so is the operation.
+            let ended = self
+                .cancel_setup_intent(tenant, operation, &setup_intent.id)
+                .await
+                .map_err(Failure::into_unknown)?;
+            if ended != SetupIntentStatus::Succeeded {
+                return Err(Failure::Refused(ServiceError::RequiresConfirmation));
+            }
+            // Its owner was faster.
+            return Ok(Confirmed {
+                id: setup_intent.payment_method.unwrap_or_else(|| id.clone()),
+                status: PaymentMethodStatus::Available,
+                client_secret: None,
+            });
         }
         Ok(Confirmed {
             id: setup_intent.payment_method.unwrap_or_else(|| id.clone()),

@@ -20,11 +20,7 @@ impl Parts {
         let mut operation = operation.clone();
         let result = self.delete_steps(tenant, &mut operation, payment_method).await;
         // Whatever Stripe says, the deletion is never taken back.
-        let result = result.map_err(|failure| match failure {
-            Failure::Refused(error) | Failure::NotApplied(error) | Failure::Unknown(error) => {
-                Failure::Unknown(error)
-            }
-        });
+        let result = result.map_err(Failure::into_unknown);
         self.settle(tenant, &operation, result).await
     }
 
@@ -49,7 +45,7 @@ impl Parts {
     }
 
     /// Cancels a setup intent, and says how it ended: one that succeeded meanwhile has attached its method.
-    async fn cancel_setup_intent(
+    pub(super) async fn cancel_setup_intent(
         &self,
         tenant: &Tenant,
         operation: &mut Operation,

@@ -28,6 +28,15 @@ enum Failure {
     Unknown(ServiceError),
 }
 
+impl Failure {
+    /// The same, where something may have been left behind whatever Stripe says now.
+    fn into_unknown(self) -> Self {
+        match self {
+            Self::Refused(error) | Self::NotApplied(error) | Self::Unknown(error) => Self::Unknown(error),
+        }
+    }
+}
+
 /// What fails between Stripe's answer and the end of the operation leaves the effect in place.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {

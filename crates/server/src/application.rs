@@ -16,7 +16,7 @@ use actix_web::{
 };
 use billfold_auth::{ConfigError, Verifier, VerifierConfig};
 use billfold_domain::{Clock, SystemClock};
-use billfold_service::{Service, ServiceOptions, UlidIdentifiers};
+use billfold_service::{Reconciler, Service, ServiceOptions, UlidIdentifiers};
 use billfold_store::Database;
 use billfold_stripe::{ClientError, ClientOptions, StripeClient};
 
@@ -49,6 +49,8 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// Threads that serve requests; `None` takes one a processor.
     pub workers: Option<usize>,
+    /// Whether this instance ends, in the background, what requests have left open at Stripe.
+    pub reconciler: bool,
 }
 
 impl Settings {
@@ -63,6 +65,7 @@ impl Settings {
             cors_origins: CorsOrigins::Listed(Vec::new()),
             clock: Arc::new(SystemClock),
             workers: None,
+            reconciler: true,
         }
     }
 }
@@ -93,6 +96,7 @@ pub struct Application {
     address: SocketAddr,
     handle: ServerHandle,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
+    reconciler: Option<Reconciler>,
 }
 
 impl Application {
@@ -124,6 +128,7 @@ impl Application {
         };
         let listener = TcpListener::bind(listen).map_err(not_listening)?;
         let address = listener.local_addr().map_err(not_listening)?;
+        let reconciler = settings.reconciler.then(|| service.start_reconciler());
         let gate = Gate { verifier, clock };
         let server = server(listener, service, gate, cors_origins, workers).map_err(not_listening)?;
         let handle = server.handle();
@@ -131,6 +136,7 @@ impl Application {
             address,
             handle,
             server: tokio::spawn(server),
+            reconciler,
         })
     }
 
@@ -149,6 +155,9 @@ impl Application {
     /// Takes no more requests, answers those that it has, and ends.
     pub async fn stop(mut self) -> std::io::Result<()> {
         self.handle.stop(true).await;
+        if let Some(reconciler) = self.reconciler.take() {
+            reconciler.stop().await;
+        }
         self.finished().await
     }
 }

@@ -4,17 +4,23 @@
 //! by step, and ends in the transaction that writes its result. A caller who
 //! goes away interrupts nothing: every use case that writes runs to its end in a task of its own.
 
-mod customers;
-mod drive;
+mod engine;
 mod error;
 mod identifiers;
 mod payment_methods;
+mod real_world;
+mod reconciler;
 mod service;
 mod setup_intents;
 mod tenants;
+mod world;
+
+#[cfg(test)]
+mod simulation;
 
 pub use error::ServiceError;
 pub use identifiers::{Identifiers, UlidIdentifiers};
 pub use payment_methods::{Confirmation, SavedPaymentMethod, ShownPaymentMethod};
+pub use reconciler::Reconciler;
 pub use service::{NotReady, Service, ServiceOptions};
 pub use tenants::Tenant;

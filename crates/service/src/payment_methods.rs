@@ -3,20 +3,11 @@
 use std::sync::Arc;
 
 use billfold_domain::{
-    ClientSecret, Page, PageRequest, PaymentMethod, PaymentMethodId, PaymentMethodStatus, SetupIntentStatus,
-    UserId,
+    ClientSecret, Page, PageRequest, PaymentMethod, PaymentMethodId, PaymentMethodStatus, UserId,
 };
-use billfold_store::{BeginCreate, BeginDelete, NewOperation, OperationKind, Subject};
-use billfold_stripe::StripeError;
-use time::Duration;
+use billfold_store::OperationKind;
 
-use crate::{Service, ServiceError, Tenant, drive::Saved, service::Parts};
-
-/// How long a payment method may wait for its owner's confirmation.
-const CONFIRMATION_WINDOW: Duration = Duration::hours(24);
-
-/// How many operations may have to be ended on one payment method before the caller's own can begin.
-const OLDER_OPERATIONS: usize = 3;
+use crate::{Service, ServiceError, Tenant};
 
 /// What becomes of a payment method whose owner must pass a check first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +19,7 @@ pub enum Confirmation {
 }
 
 impl Confirmation {
-    const fn operation(self) -> OperationKind {
+    pub(crate) const fn operation(self) -> OperationKind {
         match self {
             Self::MayFollow => OperationKind::CreatePaymentMethod,
             Self::MustPrecede => OperationKind::CreateAvailablePaymentMethod,
@@ -63,9 +54,9 @@ impl Service {
         user: UserId,
         confirmation: Confirmation,
     ) -> Result<SavedPaymentMethod, ServiceError> {
-        let parts = Arc::clone(&self.parts);
+        let engine = Arc::clone(&self.parts.engine);
         self.run(async move {
-            parts
+            engine
                 .create_payment_method(&tenant, &id, &user, confirmation)
                 .await
         })
@@ -90,8 +81,8 @@ impl Service {
                 client_secret: None,
             });
         }
-        let parts = Arc::clone(&self.parts);
-        self.run(async move { parts.look_at_confirmation(&tenant, found).await })
+        let engine = Arc::clone(&self.parts.engine);
+        self.run(async move { engine.look_at_confirmation(&tenant, found).await })
             .await
     }
 
@@ -128,167 +119,8 @@ impl Service {
         id: PaymentMethodId,
         owner: Option<UserId>,
     ) -> Result<PaymentMethod, ServiceError> {
-        let parts = Arc::clone(&self.parts);
-        self.run(async move { parts.delete_payment_method(&tenant, &id, owner.as_ref()).await })
+        let engine = Arc::clone(&self.parts.engine);
+        self.run(async move { engine.delete_payment_method(&tenant, &id, owner.as_ref()).await })
             .await
-    }
-}
-
-impl Parts {
-    async fn create_payment_method(
-        &self,
-        tenant: &Tenant,
-        id: &PaymentMethodId,
-        user: &UserId,
-        confirmation: Confirmation,
-    ) -> Result<SavedPaymentMethod, ServiceError> {
-        let kind = confirmation.operation();
-        for _ in 0..OLDER_OPERATIONS {
-            let subject = Subject::PaymentMethod(id.clone());
-            let new = NewOperation {
-                id: self.identifiers.operation(),
-                kind,
-                subject,
-                user: user.clone(),
-            };
-            let maximum = i64::from(self.options.maximum_payment_methods);
-            let begun = self
-                .payment_methods
-                .begin_create(&tenant.scope, &new, id, maximum, self.clock.now())
-                .await?;
-            match begun {
-                BeginCreate::Held(operation) if operation.kind == kind && operation.user == *user => {
-                    let Saved {
-                        payment_method,
-                        client_secret,
-                    } = self.drive_create(tenant, operation, id).await?;
-                    return Ok(SavedPaymentMethod::Created(ShownPaymentMethod {
-                        payment_method,
-                        client_secret,
-                    }));
-                }
-                BeginCreate::Held(older) => self.drive_older(tenant, older).await?,
-                BeginCreate::Saved(payment_method) => {
-                    let shown = self.look_at_confirmation(tenant, payment_method).await;
-                    return match shown {
-                        // It was given up just now: the caller's wish to save it begins anew.
-                        Err(ServiceError::NotFound) => continue,
-                        Ok(shown)
-                            if confirmation == Confirmation::MustPrecede
-                                && shown.payment_method.status != PaymentMethodStatus::Available =>
-                        {
-                            Err(ServiceError::RequiresConfirmation)
-                        }
-                        shown => shown.map(SavedPaymentMethod::Existing),
-                    };
-                }
-                BeginCreate::OwnedByAnother => return Err(ServiceError::AlreadyExists),
-                BeginCreate::LimitReached => return Err(ServiceError::LimitReached),
-                BeginCreate::Busy => return Err(ServiceError::Busy),
-            }
-        }
-        Err(ServiceError::Busy)
-    }
-
-    async fn delete_payment_method(
-        &self,
-        tenant: &Tenant,
-        id: &PaymentMethodId,
-        owner: Option<&UserId>,
-    ) -> Result<PaymentMethod, ServiceError> {
-        for _ in 0..OLDER_OPERATIONS {
-            let operation = self.identifiers.operation();
-            let now = self.clock.now();
-            match self
-                .payment_methods
-                .begin_delete(&tenant.scope, operation, id, owner, now)
-                .await?
-            {
-                BeginDelete::Held(operation, payment_method)
-                    if operation.kind == OperationKind::DeletePaymentMethod =>
-                {
-                    self.drive_delete(tenant, &operation, &payment_method).await?;
-                    return Ok(payment_method);
-                }
-                BeginDelete::Held(older, _) => self.drive_older(tenant, older).await?,
-                BeginDelete::NotFound => return Err(ServiceError::NotFound),
-                BeginDelete::Busy => return Err(ServiceError::Busy),
-            }
-        }
-        Err(ServiceError::Busy)
-    }
-
-    /// The payment method as it stands now. One that waits for its owner is looked up at Stripe: it may have become
-    /// available, or be lost.
-    async fn look_at_confirmation(
-        &self,
-        tenant: &Tenant,
-        payment_method: PaymentMethod,
-    ) -> Result<ShownPaymentMethod, ServiceError> {
-        let PaymentMethodStatus::RequiresConfirmation { setup_intent } = payment_method.status.clone() else {
-            return Ok(ShownPaymentMethod {
-                payment_method,
-                client_secret: None,
-            });
-        };
-        let scope = &tenant.scope;
-        let id = &payment_method.id;
-        let found = match tenant
-            .account(&self.stripe)
-            .retrieve_setup_intent(&setup_intent)
-            .await
-        {
-            Ok(found) => Some(found),
-            Err(StripeError::ResourceMissing { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        match found {
-            Some(found)
-                if found.status == SetupIntentStatus::Succeeded
-                    && found.payment_method.as_ref() == Some(id) =>
-            {
-                self.payment_methods.confirm(scope, id, &setup_intent).await?;
-                let payment_method = PaymentMethod {
-                    status: PaymentMethodStatus::Available,
-                    ..payment_method
-                };
-                Ok(ShownPaymentMethod {
-                    payment_method,
-                    client_secret: None,
-                })
-            }
-            // Canceled, gone, or finished with another card in this one's place: it can never be confirmed.
-            None => self.give_up(tenant, &payment_method).await,
-            Some(found)
-                if matches!(
-                    found.status,
-                    SetupIntentStatus::Canceled | SetupIntentStatus::Succeeded
-                ) =>
-            {
-                self.give_up(tenant, &payment_method).await
-            }
-            Some(_) if self.clock.now() > payment_method.created_at.plus(CONFIRMATION_WINDOW) => {
-                self.delete_payment_method(tenant, id, None).await?;
-                Err(ServiceError::NotFound)
-            }
-            Some(found) => Ok(ShownPaymentMethod {
-                payment_method,
-                client_secret: found.client_secret,
-            }),
-        }
-    }
-
-    async fn give_up(
-        &self,
-        tenant: &Tenant,
-        payment_method: &PaymentMethod,
-    ) -> Result<ShownPaymentMethod, ServiceError> {
-        if let PaymentMethodStatus::RequiresConfirmation { setup_intent } = &payment_method.status {
-            let now = self.clock.now();
-            self.payment_methods
-                .give_up(&tenant.scope, &payment_method.id, setup_intent, now)
-                .await?;
-        }
-        Err(ServiceError::NotFound)
     }
 }

@@ -7,7 +7,7 @@ use billfold_store::{Customers, Database, Operations, PaymentMethods, Projects, 
 use billfold_stripe::StripeClient;
 use tokio::runtime::Handle;
 
-use crate::{Identifiers, ServiceError, Tenant, tenants::Tenants};
+use crate::{Identifiers, ServiceError, Tenant, engine::Engine, real_world::RealWorld, tenants::Tenants};
 
 /// How long a caller waits for a use case that writes. It goes on without its caller.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,14 +37,9 @@ pub(crate) struct Parts {
     pub(crate) database: Database,
     pub(crate) payment_methods: PaymentMethods,
     pub(crate) setup_intents: SetupIntents,
-    pub(crate) customers: Customers,
-    pub(crate) operations: Operations,
     pub(crate) tenants: Tenants,
-    pub(crate) stripe: StripeClient,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) identifiers: Arc<dyn Identifiers>,
-    pub(crate) options: ServiceOptions,
-    runtime: Handle,
+    pub(crate) engine: Arc<Engine<RealWorld>>,
+    pub(crate) runtime: Handle,
 }
 
 impl Service {
@@ -56,17 +51,25 @@ impl Service {
         identifiers: Arc<dyn Identifiers>,
         options: ServiceOptions,
     ) -> Self {
-        let parts = Parts {
-            payment_methods: PaymentMethods::new(database.clone()),
-            setup_intents: SetupIntents::new(database.clone()),
+        let payment_methods = PaymentMethods::new(database.clone());
+        let world = RealWorld {
+            payment_methods: payment_methods.clone(),
             customers: Customers::new(database.clone()),
             operations: Operations::new(database.clone()),
-            tenants: Tenants::new(Projects::new(database.clone()), Arc::clone(&clock)),
-            database,
             stripe,
-            clock,
+            clock: Arc::clone(&clock),
             identifiers,
-            options,
+        };
+        let maximum_payment_methods = i64::from(options.maximum_payment_methods);
+        let parts = Parts {
+            payment_methods,
+            setup_intents: SetupIntents::new(database.clone()),
+            tenants: Tenants::new(Projects::new(database.clone()), clock),
+            database,
+            engine: Arc::new(Engine {
+                world,
+                maximum_payment_methods,
+            }),
             runtime: Handle::current(),
         };
         Self {

@@ -1,10 +1,9 @@
 //! Setup intents: what a user's page needs to collect a card.
 
 use billfold_domain::{SetupIntent, SetupIntentId, UserId};
-use billfold_store::{Claim, NewOperation, OperationKind, Subject};
 use billfold_stripe::{StripeError, StripeSetupIntent};
 
-use crate::{Service, ServiceError, Tenant};
+use crate::{Service, ServiceError, Tenant, world::Stripe as _};
 
 impl Service {
     /// Makes a setup intent for a user, and the user's customer if there is none.
@@ -13,26 +12,9 @@ impl Service {
         tenant: Tenant,
         user: UserId,
     ) -> Result<SetupIntent, ServiceError> {
-        let parts = std::sync::Arc::clone(&self.parts);
-        self.run(async move {
-            let id = parts.identifiers.operation();
-            let subject = Subject::SetupIntent(id.clone());
-            let new = NewOperation {
-                id,
-                kind: OperationKind::CreateSetupIntent,
-                subject,
-                user,
-            };
-            match parts
-                .operations
-                .begin(&tenant.scope, &new, parts.clock.now())
-                .await?
-            {
-                Claim::Held(operation) => parts.drive_setup_intent(&tenant, operation).await,
-                Claim::Busy => Err(ServiceError::Busy),
-            }
-        })
-        .await
+        let engine = std::sync::Arc::clone(&self.parts.engine);
+        self.run(async move { engine.create_setup_intent(&tenant, user).await })
+            .await
     }
 
     /// A setup intent of this project's, as it stands at Stripe now.
@@ -47,7 +29,7 @@ impl Service {
             .find(&tenant.scope, id)
             .await?
             .ok_or(ServiceError::NotFound)?;
-        match tenant.account(&self.parts.stripe).retrieve_setup_intent(id).await {
+        match self.parts.engine.world.retrieve_setup_intent(tenant, id).await {
             Ok(found) => shown(tenant, stored.user, found),
             Err(StripeError::ResourceMissing { .. }) => Err(ServiceError::NotFound),
             Err(error) => Err(error.into()),

@@ -33,6 +33,23 @@ impl Tenant {
         &self.scope
     }
 
+    /// A tenant of a world that is not real.
+    #[cfg(test)]
+    pub(crate) fn simulated(scope: ProjectScope) -> Self {
+        let project = KnownProject {
+            publishable_key: "pk_test_simulated".to_owned(),
+            credentials: Credentials {
+                secret_key: "sk_test_simulated".into(),
+                account: None,
+            },
+            known_since: UtcTimestamp::from_seconds(0),
+        };
+        Self {
+            scope,
+            project: Arc::new(project),
+        }
+    }
+
     pub(crate) fn publishable_key(&self) -> &str {
         &self.project.publishable_key
     }

@@ -5,24 +5,28 @@
 //! only the newest holder's result is written.
 
 use billfold_domain::{
-    CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
+    CustomerId, PaymentMethod, PaymentMethodId, ProjectId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
 };
-use diesel::{ExpressionMethods as _, QueryDsl as _, QueryResult};
+use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult};
 use diesel_async::RunQueryDsl as _;
 
 use crate::{
     Database, StoreError,
-    database::{in_transaction, with_connection},
+    database::{in_transaction, read, with_connection},
     payment_method_row::PaymentMethodRow,
     schema::{customers, operations, payment_methods, setup_intents},
-    sql_types::{StoredInstant, database_time_in},
+    sql_types::{StoredInstant, database_now, database_time_in},
 };
 
-/// How long a claim holds before another may take over: longer than the longest call to Stripe.
-pub(crate) const LEASE_SECONDS: i64 = 30;
+/// How long a claim holds before another may take over. Short, so that a crash is soon mended; a call to Stripe that
+/// takes longer is safe all the same, for its idempotency key and for the fence.
+pub(crate) const LEASE_SECONDS: i64 = 8;
 
 /// The fence number of an operation that nobody has taken over yet.
 pub(crate) const FIRST_FENCE: i64 = 1;
+
+/// How many projects are worked on before it is looked again who waits longest.
+const PROJECTS_IN_A_ROUND: i64 = 64;
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,7 +120,7 @@ pub struct Operation {
     pub user: UserId,
     /// Part of Stripe's idempotency keys: rises when the same step must run anew.
     pub epoch: i32,
-    /// The holder's number.
+    /// The holder's number: how often it was claimed, this time included.
     pub fence: i64,
     /// When it began.
     pub created_at: UtcTimestamp,
@@ -187,6 +191,9 @@ macro_rules! claim {
                     $crate::operations::LEASE_SECONDS,
                 )),
                 operations::created_at.eq($crate::sql_types::StoredInstant($now)),
+                operations::next_attempt_at.eq($crate::sql_types::database_time_in(
+                    $crate::operations::LEASE_SECONDS,
+                )),
             ))
             .on_conflict((operations::project_id, operations::subject))
             .do_update()
@@ -264,16 +271,78 @@ impl Operations {
         ))
     }
 
-    /// Leaves an operation of unknown outcome open for whoever tries next, at once. Does nothing when another has taken
-    /// it over.
-    pub async fn release(&self, scope: &ProjectScope, operation: &Operation) -> Result<(), StoreError> {
+    /// Leaves an operation of unknown outcome open: a caller may claim it at once, the reconciler after a while. Does
+    /// nothing when another has taken it over.
+    pub async fn release(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        retry_in: std::time::Duration,
+    ) -> Result<(), StoreError> {
+        let retry_in = i64::try_from(retry_in.as_secs()).unwrap_or(i64::MAX);
         with_connection!(self.database, |connection| {
             diesel::update(held(scope.project().as_str(), &operation.id, operation.fence))
-                .set(operations::lease_expires_at.eq(database_time_in(-1)))
+                .set((
+                    operations::lease_expires_at.eq(database_time_in(-1)),
+                    operations::next_attempt_at.eq(database_time_in(retry_in)),
+                ))
                 .execute(connection)
                 .await?;
             Ok(())
         })
+    }
+
+    /// Claims the project's operation that has waited longest for another attempt, or `None` when none is due.
+    pub async fn claim_due(&self, scope: &ProjectScope) -> Result<Option<Operation>, StoreError> {
+        let project = scope.project().as_str();
+        in_transaction!(self.database, |connection| {
+            let due = operations::table
+                .filter(operations::project_id.eq(project))
+                .filter(operations::next_attempt_at.le(database_now()))
+                .filter(operations::lease_expires_at.lt(database_now()))
+                .order(operations::next_attempt_at)
+                .select(operations::id)
+                .first::<String>(connection)
+                .await
+                .optional()?;
+            let Some(id) = due else { return Ok(None) };
+            // Another may have claimed it since; then this finds nothing, and the next look finds another.
+            let claimed = diesel::update(
+                operations::table
+                    .filter(operations::project_id.eq(project))
+                    .filter(operations::id.eq(&id))
+                    .filter(operations::lease_expires_at.lt(database_now())),
+            )
+            .set((
+                operations::fence.eq(operations::fence + 1),
+                operations::lease_expires_at.eq(database_time_in(LEASE_SECONDS)),
+                operations::next_attempt_at.eq(database_time_in(LEASE_SECONDS)),
+            ))
+            .returning(COLUMNS)
+            .get_result::<Row>(connection)
+            .await
+            .optional()?;
+            claimed.map(operation).transpose()
+        })
+    }
+
+    /// Some of the projects that have operations to claim, those that waited longest first. Names only: whoever works on
+    /// one does so within it.
+    pub async fn projects_due(&self) -> Result<Vec<ProjectId>, StoreError> {
+        let rows = read!(
+            self.database,
+            operations::table
+                .filter(operations::next_attempt_at.le(database_now()))
+                .filter(operations::lease_expires_at.lt(database_now()))
+                .group_by(operations::project_id)
+                .order(diesel::dsl::min(operations::next_attempt_at))
+                .select(operations::project_id)
+                .limit(PROJECTS_IN_A_ROUND) => String
+        )?;
+        let project = |id: String| {
+            ProjectId::parse(id).map_err(|error| StoreError::Internal(format!("project: {error}")))
+        };
+        rows.into_iter().map(project).collect()
     }
 
     /// Lets the operation's steps run anew at Stripe, under new idempotency keys.

@@ -63,6 +63,7 @@ diesel::table! {
         fence -> BigInt,
         lease_expires_at -> crate::sql_types::Instant,
         created_at -> crate::sql_types::Instant,
+        next_attempt_at -> crate::sql_types::Instant,
     }
 }
 

@@ -17,6 +17,9 @@ use diesel::{
 #[diesel(sqlite_type(name = "Long"))]
 pub struct Instant;
 
+/// Points in time have an order, so the earliest of a group can be asked for.
+impl diesel::sql_types::SqlOrd for Instant {}
+
 /// A point in time on its way into or out of a row.
 #[derive(Debug, Clone, Copy, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
 #[diesel(sql_type = Instant)]

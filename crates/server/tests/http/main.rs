@@ -16,6 +16,7 @@ mod health;
 mod list;
 mod list_walk;
 mod races;
+mod reconciler;
 mod setup_intents;
 mod stripe_faults;
 mod stripe_faults_on_reads;

@@ -47,6 +47,7 @@ pub(crate) struct ServerBuilder {
     call_timeout: Duration,
     migrated: bool,
     proxied: bool,
+    reconciler: bool,
 }
 
 impl ServerBuilder {
@@ -65,6 +66,12 @@ impl ServerBuilder {
     /// How long a call to Stripe may take.
     pub(crate) fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = timeout;
+        self
+    }
+
+    /// Ends in the background what requests leave open. Other tests want to see it open.
+    pub(crate) fn reconciling(mut self) -> Self {
+        self.reconciler = true;
         self
     }
 
@@ -110,6 +117,7 @@ impl ServerBuilder {
             cors_origins: self.cors_origins,
             clock: Arc::clone(&clock) as Arc<dyn billfold_domain::Clock>,
             workers: Some(1),
+            reconciler: self.reconciler,
             ..Settings::new(database.database.clone(), issuer.verifier_config())
         })
         .await
@@ -166,6 +174,7 @@ impl Server {
             cors_origins: CorsOrigins::Listed(vec![PAGE_ORIGIN.to_owned()]),
             call_timeout: Duration::from_secs(20),
             migrated: true,
+            reconciler: false,
             proxied: false,
         }
     }

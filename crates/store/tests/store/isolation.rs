@@ -1,5 +1,7 @@
 //! Two projects with the same names for everything: what happens in one is neither seen nor felt in the other.
 
+use std::time::Duration;
+
 use billfold_domain::{PageLimit, PageRequest, PaymentMethodTypes, Position};
 use billfold_store::{BeginCreate, BeginDelete, Claim, Operation, StoreError};
 use rstest::rstest;
@@ -212,7 +214,7 @@ async fn an_operation_is_held_in_its_own_project_only(
         no_result_is_written_elsewhere(&second, &operation).await;
         second
             .operations
-            .release(&second.scope, &operation)
+            .release(&second.scope, &operation, Duration::ZERO)
             .await
             .unwrap();
         assert_eq!(
@@ -273,7 +275,11 @@ async fn limits_and_deletions_are_each_projects_own(
     assert!(second.find("pm_1").await.is_some());
     // One that is open in the first is none that could be joined in the second.
     second.delete(&method_id("pm_1")).await;
-    first.operations.release(&first.scope, &operation).await.unwrap();
+    first
+        .operations
+        .release(&first.scope, &operation, Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(
         second.begin_delete(&method_id("pm_1"), None).await,
         BeginDelete::NotFound

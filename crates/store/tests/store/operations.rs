@@ -1,5 +1,7 @@
 //! Operations: claimed, released, taken over and ended.
 
+use std::time::Duration;
+
 use billfold_store::{Claim, NewOperation, OperationKind, StoreError, Subject};
 use rstest::rstest;
 
@@ -55,7 +57,11 @@ async fn a_released_operation_is_taken_over_as_it_began(
     let tenant = test.tenant("demo").await;
     let new = creation("pm_1", "anna");
     let first = held(tenant.operations.begin(&tenant.scope, &new, at(3)).await.unwrap());
-    tenant.operations.release(&tenant.scope, &first).await.unwrap();
+    tenant
+        .operations
+        .release(&tenant.scope, &first, Duration::ZERO)
+        .await
+        .unwrap();
 
     // Another kind, for another user: the older operation must end first all the same.
     let other = NewOperation {
@@ -82,7 +88,11 @@ async fn a_released_operation_is_taken_over_as_it_began(
         Claim::Busy
     );
 
-    tenant.operations.release(&tenant.scope, &second).await.unwrap();
+    tenant
+        .operations
+        .release(&tenant.scope, &second, Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(tenant.hold(&new).await.fence, 3);
 }
 
@@ -130,7 +140,11 @@ async fn ending_frees_the_subject(#[values(SqliteInMemory, SqliteInFile, Postgre
         tenant.operations.end(&tenant.scope, &first).await,
         Err(StoreError::Fenced)
     ));
-    tenant.operations.release(&tenant.scope, &first).await.unwrap();
+    tenant
+        .operations
+        .release(&tenant.scope, &first, Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(
         tenant.operations.begin(&tenant.scope, &new, at(0)).await.unwrap(),
         Claim::Busy
@@ -174,7 +188,11 @@ async fn a_raised_epoch_outlives_its_holder(
             .unwrap(),
         Claim::Busy
     );
-    tenant.operations.release(&tenant.scope, &raised).await.unwrap();
+    tenant
+        .operations
+        .release(&tenant.scope, &raised, Duration::ZERO)
+        .await
+        .unwrap();
     let taken_over = tenant.hold(&another).await;
     assert_eq!((taken_over.epoch, taken_over.fence), (2, 2));
 }
@@ -202,7 +220,11 @@ async fn every_kind_and_subject_survives_a_takeover(
     ];
     for new in operations {
         let first = tenant.hold(&new).await;
-        tenant.operations.release(&tenant.scope, &first).await.unwrap();
+        tenant
+            .operations
+            .release(&tenant.scope, &first, Duration::ZERO)
+            .await
+            .unwrap();
         let second = tenant
             .hold(&NewOperation {
                 id: operation_id(),
@@ -233,7 +255,7 @@ async fn of_fifty_who_begin_at_once_one_holds(
         let abandoned = tenant.hold(&creation("pm_1", "anna")).await;
         tenant
             .operations
-            .release(&tenant.scope, &abandoned)
+            .release(&tenant.scope, &abandoned, Duration::ZERO)
             .await
             .unwrap();
     }
@@ -257,4 +279,43 @@ async fn of_fifty_who_begin_at_once_one_holds(
         }
     }
     assert_eq!(holders, 1);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_open_comes_due_and_is_claimed_once(
+    #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
+) {
+    let test = backend.migrated().await;
+    let tenant = test.tenant("demo").await;
+    let other = test.tenant("acme").await;
+    let first = tenant.hold(&creation("pm_1", "anna")).await;
+    let second = tenant.hold(&creation("pm_2", "anna")).await;
+
+    // What is held is not due, whoever asks.
+    assert_eq!(tenant.operations.projects_due().await.unwrap(), []);
+    assert_eq!(tenant.operations.claim_due(&tenant.scope).await.unwrap(), None);
+
+    // What is to wait is not due either, though a caller may have it at once.
+    tenant
+        .operations
+        .release(&tenant.scope, &first, Duration::from_secs(3600))
+        .await
+        .unwrap();
+    assert_eq!(tenant.operations.claim_due(&tenant.scope).await.unwrap(), None);
+
+    tenant
+        .operations
+        .release(&tenant.scope, &second, Duration::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(
+        tenant.operations.projects_due().await.unwrap(),
+        [tenant.scope.project().clone()]
+    );
+    assert_eq!(other.operations.claim_due(&other.scope).await.unwrap(), None);
+    let claimed = tenant.operations.claim_due(&tenant.scope).await.unwrap().unwrap();
+    assert_eq!(claimed, billfold_store::Operation { fence: 2, ..second });
+    assert_eq!(tenant.operations.claim_due(&tenant.scope).await.unwrap(), None);
+    assert_eq!(tenant.operations.projects_due().await.unwrap(), []);
 }

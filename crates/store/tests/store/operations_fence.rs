@@ -1,5 +1,7 @@
 //! The fence: who was taken over from writes nothing any more.
 
+use std::time::Duration;
+
 use billfold_store::{Claim, NewOperation, Operation, StoreError};
 use rstest::rstest;
 
@@ -11,7 +13,11 @@ use crate::harness::{
 /// An operation that another took over, and the other's.
 async fn taken_over(tenant: &Tenant, new: &NewOperation) -> (Operation, Operation) {
     let old = tenant.hold(new).await;
-    tenant.operations.release(&tenant.scope, &old).await.unwrap();
+    tenant
+        .operations
+        .release(&tenant.scope, &old, Duration::ZERO)
+        .await
+        .unwrap();
     let newer = tenant
         .hold(&NewOperation {
             id: operation_id(),
@@ -115,7 +121,11 @@ async fn an_old_holder_neither_ends_nor_renews_nor_releases(
     assert!(matches!(ended, Err(StoreError::Fenced)), "{ended:?}");
     let raised = tenant.operations.raise_epoch(&tenant.scope, old.clone()).await;
     assert!(matches!(raised, Err(StoreError::Fenced)), "{raised:?}");
-    tenant.operations.release(&tenant.scope, &old).await.unwrap();
+    tenant
+        .operations
+        .release(&tenant.scope, &old, Duration::ZERO)
+        .await
+        .unwrap();
     let third = tenant
         .operations
         .begin(&tenant.scope, &creation("pm_1", "anna"), at(0))
@@ -135,7 +145,11 @@ async fn of_many_results_one_is_written(#[values(SqliteInMemory, SqliteInFile, P
     let mut holders = Vec::new();
     for _ in 0..10 {
         let holder = tenant.hold(&creation("pm_1", "anna")).await;
-        tenant.operations.release(&tenant.scope, &holder).await.unwrap();
+        tenant
+            .operations
+            .release(&tenant.scope, &holder, Duration::ZERO)
+            .await
+            .unwrap();
         holders.push(holder);
     }
     let newest = holders.last().unwrap().fence;

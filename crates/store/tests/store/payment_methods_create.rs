@@ -1,5 +1,7 @@
 //! How the saving of a payment method begins.
 
+use std::time::Duration;
+
 use billfold_store::{BeginCreate, NewOperation, OperationKind};
 use rstest::rstest;
 
@@ -74,7 +76,11 @@ async fn an_older_operation_on_the_method_ends_first(
         })
         .await;
     assert_eq!(tenant.begin_create("pm_1", "anna", 100).await, BeginCreate::Busy);
-    tenant.operations.release(&tenant.scope, &older).await.unwrap();
+    tenant
+        .operations
+        .release(&tenant.scope, &older, Duration::ZERO)
+        .await
+        .unwrap();
     let operation = held(tenant.begin_create("pm_1", "anna", 100).await);
     assert_eq!(operation, billfold_store::Operation { fence: 2, ..older });
 }
@@ -124,7 +130,11 @@ async fn the_limit_counts_what_is_saved_and_what_is_on_its_way(
     );
 
     // An operation does not stand in its own way, and what is saved is saved whatever the limit says.
-    tenant.operations.release(&tenant.scope, &open).await.unwrap();
+    tenant
+        .operations
+        .release(&tenant.scope, &open, Duration::ZERO)
+        .await
+        .unwrap();
     let again = held(tenant.begin_create("pm_1", "anna", 3).await);
     assert_eq!((&again.id, again.fence), (&open.id, 2));
     assert!(matches!(

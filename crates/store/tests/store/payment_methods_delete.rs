@@ -1,5 +1,7 @@
 //! How a payment method goes: deleted, given up, and back again.
 
+use std::time::Duration;
+
 use billfold_domain::{PageLimit, PageRequest, PaymentMethodTypes, Position};
 use billfold_store::{BeginCreate, BeginDelete, Operation};
 use rstest::rstest;
@@ -113,7 +115,11 @@ async fn a_deletion_that_was_left_open_is_joined(
     tenant.save(&method).await;
     let first = held(tenant.begin_delete(&method.id, owner).await);
     assert_eq!(tenant.begin_delete(&method.id, owner).await, BeginDelete::Busy);
-    tenant.operations.release(&tenant.scope, &first).await.unwrap();
+    tenant
+        .operations
+        .release(&tenant.scope, &first, Duration::ZERO)
+        .await
+        .unwrap();
     let joined = tenant.begin_delete(&method.id, owner).await;
     let expected = Operation { fence: 2, ..first };
     assert_eq!(joined, BeginDelete::Held(expected.clone(), method.clone()));
@@ -136,7 +142,11 @@ async fn an_older_creation_ends_before_the_deletion_begins(
     tenant.save(&method).await;
     let older = tenant.hold(&creation("pm_1", "anna")).await;
     assert_eq!(tenant.begin_delete(&method.id, None).await, BeginDelete::Busy);
-    tenant.operations.release(&tenant.scope, &older).await.unwrap();
+    tenant
+        .operations
+        .release(&tenant.scope, &older, Duration::ZERO)
+        .await
+        .unwrap();
     let taken_over = held(tenant.begin_delete(&method.id, None).await);
     assert_eq!(taken_over, Operation { fence: 2, ..older });
     assert_eq!(

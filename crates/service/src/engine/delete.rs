@@ -6,10 +6,10 @@ use billfold_domain::{
 use billfold_store::Operation;
 use billfold_stripe::StripeError;
 
-use super::{Failure, is_kept, key};
-use crate::{ServiceError, Tenant, service::Parts};
+use super::drive::{Failure, is_kept, key};
+use crate::{ServiceError, Tenant, engine::Engine, world::World};
 
-impl Parts {
+impl<W: World> Engine<W> {
     /// Detaches the payment method that the operation is about, or ends the check that it waits for.
     pub(crate) async fn drive_delete(
         &self,
@@ -20,7 +20,7 @@ impl Parts {
         let mut operation = operation.clone();
         let result = self.delete_steps(tenant, &mut operation, payment_method).await;
         // Whatever Stripe says, the deletion is never taken back.
-        let result = result.map_err(Failure::into_unknown);
+        let result = result.map_err(|failure| Failure::Unknown(failure.into_error()));
         self.settle(tenant, &operation, result).await
     }
 
@@ -40,7 +40,7 @@ impl Parts {
         if attached {
             self.detach(tenant, operation, &payment_method.id).await?;
         }
-        self.operations.end(&tenant.scope, operation).await?;
+        self.world.end(&tenant.scope, operation).await?;
         Ok(())
     }
 
@@ -51,25 +51,25 @@ impl Parts {
         operation: &mut Operation,
         id: &SetupIntentId,
     ) -> Result<SetupIntentStatus, Failure> {
-        let account = tenant.account(&self.stripe);
-        match account.cancel_setup_intent(id, &key(operation, "cancel")?).await {
+        match self
+            .world
+            .cancel_setup_intent(tenant, id, &key(operation, "cancel")?)
+            .await
+        {
             Ok(canceled) => Ok(canceled.status),
             Err(StripeError::ResourceMissing { .. }) => Ok(SetupIntentStatus::Canceled),
             Err(StripeError::UnexpectedState {
                 setup_intent: Some(setup_intent),
             }) => Ok(setup_intent.status),
             Err(StripeError::UnexpectedState { setup_intent: None }) => {
-                Ok(account.retrieve_setup_intent(id).await?.status)
+                Ok(self.world.retrieve_setup_intent(tenant, id).await?.status)
             }
             Err(error) if is_kept(&error) => {
-                let status = account.retrieve_setup_intent(id).await?.status;
+                let status = self.world.retrieve_setup_intent(tenant, id).await?.status;
                 if matches!(status, SetupIntentStatus::Canceled | SetupIntentStatus::Succeeded) {
                     return Ok(status);
                 }
-                *operation = self
-                    .operations
-                    .raise_epoch(&tenant.scope, operation.clone())
-                    .await?;
+                *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
                 Err(error.into())
             }
             Err(error) => Err(error.into()),
@@ -82,9 +82,9 @@ impl Parts {
         operation: &mut Operation,
         id: &PaymentMethodId,
     ) -> Result<(), Failure> {
-        let account = tenant.account(&self.stripe);
-        match account
-            .detach_payment_method(id, &key(operation, "detach")?)
+        match self
+            .world
+            .detach_payment_method(tenant, id, &key(operation, "detach")?)
             .await
         {
             // Gone already, by whichever way: that is what was wanted.
@@ -93,13 +93,16 @@ impl Parts {
                 StripeError::NotAttached | StripeError::NotReusable | StripeError::ResourceMissing { .. },
             ) => Ok(()),
             Err(error) if is_kept(&error) => {
-                if account.retrieve_payment_method(id).await?.customer.is_none() {
+                if self
+                    .world
+                    .retrieve_payment_method(tenant, id)
+                    .await?
+                    .customer
+                    .is_none()
+                {
                     return Ok(());
                 }
-                *operation = self
-                    .operations
-                    .raise_epoch(&tenant.scope, operation.clone())
-                    .await?;
+                *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
                 Err(error.into())
             }
             Err(error) => Err(error.into()),

@@ -5,21 +5,21 @@ use std::time::Duration;
 use billfold_domain::{CustomerId, UserId};
 use billfold_store::{Claim, NewOperation, OperationKind, Subject};
 
-use crate::{ServiceError, Tenant, service::Parts};
+use crate::{ServiceError, Tenant, engine::Engine, world::World};
 
 /// How often, and how long each time, to wait for another request that makes the same user's customer: some seconds
 /// altogether, about as long as a call to Stripe takes on a bad day.
 const LOOKS: u32 = 60;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
-impl Parts {
+impl<W: World> Engine<W> {
     /// The user's customer, made now if there is none. Requests that need the same one wait for the first.
     pub(crate) async fn customer(&self, tenant: &Tenant, user: &UserId) -> Result<CustomerId, ServiceError> {
         for _ in 0..LOOKS {
-            if let Some(customer) = self.customers.find(&tenant.scope, user).await? {
+            if let Some(customer) = self.world.find_customer(&tenant.scope, user).await? {
                 return Ok(customer);
             }
-            let id = self.identifiers.operation();
+            let id = self.world.operation_name();
             let subject = Subject::Customer(user.clone());
             let new = NewOperation {
                 id,
@@ -27,13 +27,9 @@ impl Parts {
                 subject,
                 user: user.clone(),
             };
-            match self
-                .operations
-                .begin(&tenant.scope, &new, self.clock.now())
-                .await?
-            {
+            match self.world.begin(&tenant.scope, &new).await? {
                 Claim::Held(operation) => return self.drive_customer(tenant, operation).await,
-                Claim::Busy => tokio::time::sleep(BETWEEN_LOOKS).await,
+                Claim::Busy => self.world.pause(BETWEEN_LOOKS).await,
             }
         }
         Err(ServiceError::Busy)

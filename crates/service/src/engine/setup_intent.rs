@@ -1,12 +1,12 @@
 //! Making a setup intent at Stripe: for a user's page, or to confirm a payment method at once.
 
-use billfold_domain::{CustomerId, PaymentMethodId, SetupIntent};
-use billfold_store::Operation;
+use billfold_domain::{CustomerId, PaymentMethodId, SetupIntent, UserId};
+use billfold_store::{Claim, NewOperation, Operation, OperationKind, Subject};
 use billfold_stripe::{MissingResource, NewSetupIntent, SetupIntentQuery, StripeError, StripeSetupIntent};
 use time::Duration;
 
-use super::{Failure, is_kept, key};
-use crate::{ServiceError, Tenant, service::Parts, setup_intents};
+use super::drive::{Failure, is_kept, key};
+use crate::{ServiceError, Tenant, engine::Engine, setup_intents, world::World};
 
 /// How often a customer that is gone at Stripe is replaced within one operation.
 const REPLACED_CUSTOMERS: usize = 2;
@@ -14,7 +14,27 @@ const REPLACED_CUSTOMERS: usize = 2;
 /// How far Stripe's clock may be behind ours.
 const CLOCK_DIFFERENCE: Duration = Duration::minutes(10);
 
-impl Parts {
+impl<W: World> Engine<W> {
+    /// Makes a setup intent for a user, and the user's customer if there is none.
+    pub(crate) async fn create_setup_intent(
+        &self,
+        tenant: &Tenant,
+        user: UserId,
+    ) -> Result<SetupIntent, ServiceError> {
+        let id = self.world.operation_name();
+        let subject = Subject::SetupIntent(id.clone());
+        let new = NewOperation {
+            id,
+            kind: OperationKind::CreateSetupIntent,
+            subject,
+            user,
+        };
+        match self.world.begin(&tenant.scope, &new).await? {
+            Claim::Held(operation) => self.drive_setup_intent(tenant, operation).await,
+            Claim::Busy => Err(ServiceError::Busy),
+        }
+    }
+
     /// Makes the setup intent that the operation is about.
     pub(crate) async fn drive_setup_intent(
         &self,
@@ -32,7 +52,7 @@ impl Parts {
     ) -> Result<SetupIntent, Failure> {
         let made = self.make_setup_intent(tenant, operation, None).await?;
         let shown = setup_intents::shown(tenant, operation.user.clone(), made)?;
-        self.operations
+        self.world
             .finish_setup_intent(&tenant.scope, operation, &shown.id, shown.created_at)
             .await?;
         Ok(shown)
@@ -61,27 +81,21 @@ impl Parts {
                 operation: &operation.id,
             };
             let key = key(operation, "setup_intent")?;
-            match tenant.account(&self.stripe).create_setup_intent(&new, &key).await {
+            match self.world.create_setup_intent(tenant, &new, &key).await {
                 Ok(made) => return Ok(made),
                 Err(StripeError::ResourceMissing {
                     resource: MissingResource::Customer,
                 }) => {
-                    self.customers
-                        .forget(&tenant.scope, &operation.user, &customer)
+                    self.world
+                        .forget_customer(&tenant.scope, &operation.user, &customer)
                         .await?;
-                    *operation = self
-                        .operations
-                        .raise_epoch(&tenant.scope, operation.clone())
-                        .await?;
+                    *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
                 }
                 Err(error) if is_kept(&error) => {
                     if let Some(made) = self.look_for_setup_intent(tenant, operation, &customer).await? {
                         return Ok(made);
                     }
-                    *operation = self
-                        .operations
-                        .raise_epoch(&tenant.scope, operation.clone())
-                        .await?;
+                    *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
                     return Err(error.into());
                 }
                 Err(StripeError::Card(refused)) => {
@@ -116,7 +130,7 @@ impl Parts {
                 created_gte: Some(since),
                 starting_after: last.as_ref(),
             };
-            let page = match tenant.account(&self.stripe).list_setup_intents(&query).await {
+            let page = match self.world.list_setup_intents(tenant, &query).await {
                 Ok(page) => page,
                 Err(error) => return Err(Failure::Unknown(error.into())),
             };

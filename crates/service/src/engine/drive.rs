@@ -1,25 +1,21 @@
 //! Driving an operation to its end: look at Stripe, act where needed, write the result under the fence.
 //!
 //! Every call that changes something at Stripe carries the key `{operation}.{step}.{epoch}`, so that whoever drives the
-//! operation next, after a crash or an answer that never came, repeats nothing. Stripe gives an answer again for the
-//! same key even when it was a failure: after a whole 5xx the effect is looked for, and only where there is none does
-//! the epoch rise.
+//! operation next, after a crash or an answer that never came, repeats nothing. Whoever comes next also looks for the
+//! effect before it acts, so nothing hangs on how long Stripe remembers a key. Stripe gives an answer again for the same
+//! key even when it was a failure: after a whole 5xx the effect is looked for, and only where there is none does the
+//! epoch rise.
 
-mod create;
-mod customer;
-mod delete;
-mod setup_intent;
+use std::time::Duration;
 
 use billfold_domain::PaymentMethodId;
 use billfold_store::{Operation, OperationKind, StoreError, Subject};
 use billfold_stripe::{IdempotencyKey, Outcome, StripeError};
 
-pub(crate) use create::Saved;
-
-use crate::{ServiceError, Tenant, service::Parts};
+use crate::{ServiceError, Tenant, engine::Engine, world::World};
 
 /// Why an operation has not reached its result.
-enum Failure {
+pub(super) enum Failure {
     /// It never will: Stripe said so, and nothing is left behind there.
     Refused(ServiceError),
     /// This time nothing was done.
@@ -29,10 +25,9 @@ enum Failure {
 }
 
 impl Failure {
-    /// The same, where something may have been left behind whatever Stripe says now.
-    fn into_unknown(self) -> Self {
+    pub(super) fn into_error(self) -> ServiceError {
         match self {
-            Self::Refused(error) | Self::NotApplied(error) | Self::Unknown(error) => Self::Unknown(error),
+            Self::Refused(error) | Self::NotApplied(error) | Self::Unknown(error) => error,
         }
     }
 }
@@ -62,17 +57,23 @@ impl From<StripeError> for Failure {
 }
 
 /// Whether Stripe will give this failure again, for the same key, whatever the effect was.
-fn is_kept(error: &StripeError) -> bool {
+pub(super) fn is_kept(error: &StripeError) -> bool {
     matches!(error, StripeError::Unknown { completed: true, .. })
 }
 
 /// Stripe's idempotency key for a step of an operation.
-fn key(operation: &Operation, step: &str) -> Result<IdempotencyKey, ServiceError> {
+pub(super) fn key(operation: &Operation, step: &str) -> Result<IdempotencyKey, ServiceError> {
     let text = format!("{}.{step}.{}", operation.id, operation.epoch);
     IdempotencyKey::parse(text).map_err(|error| ServiceError::internal(error.to_string()))
 }
 
-impl Parts {
+/// How long the reconciler waits before the next attempt: twice as long each time, a minute at most.
+fn wait_before(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(0, 6)).unwrap_or(0);
+    Duration::from_secs(1 << doublings).min(Duration::from_mins(1))
+}
+
+impl<W: World> Engine<W> {
     /// Drives an operation that another began, for its own sake. Its refusal is its beginner's to know.
     pub(crate) async fn drive_older(
         &self,
@@ -111,14 +112,14 @@ impl Parts {
         operation: &Operation,
         id: &PaymentMethodId,
     ) -> Result<(), ServiceError> {
-        let payment_method = self.payment_methods.find_deleted(&tenant.scope, id).await?;
+        let payment_method = self.world.find_deleted(&tenant.scope, id).await?;
         let payment_method =
             payment_method.ok_or_else(|| ServiceError::internal("a deletion without a payment method"))?;
         self.drive_delete(tenant, operation, &payment_method).await
     }
 
     /// Closes an operation that failed for good, and leaves any other open for whoever tries next.
-    async fn settle<T>(
+    pub(super) async fn settle<T>(
         &self,
         tenant: &Tenant,
         operation: &Operation,
@@ -132,9 +133,11 @@ impl Parts {
             Err(Failure::Unknown(error)) => (error, false),
         };
         let settled = if ended {
-            self.operations.end(&tenant.scope, operation).await
+            self.world.end(&tenant.scope, operation).await
         } else {
-            self.operations.release(&tenant.scope, operation).await
+            self.world
+                .release(&tenant.scope, operation, wait_before(operation.fence))
+                .await
         };
         if let Err(settling) = settled {
             tracing::warn!(operation = operation.id, error = %settling, "an operation could not be settled; its lease will run out");

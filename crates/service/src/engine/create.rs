@@ -7,8 +7,8 @@ use billfold_domain::{
 use billfold_store::{Operation, OperationKind};
 use billfold_stripe::{StripeError, StripePaymentMethodKind, StripeSetupIntent};
 
-use super::Failure;
-use crate::{ServiceError, Tenant, service::Parts};
+use super::drive::Failure;
+use crate::{ServiceError, Tenant, engine::Engine, world::World};
 
 /// A payment method that an operation has just saved.
 pub(crate) struct Saved {
@@ -31,7 +31,18 @@ struct Confirmed {
     client_secret: Option<ClientSecret>,
 }
 
-impl Parts {
+impl Confirmed {
+    fn available(at_stripe: Option<PaymentMethodId>, asked: &PaymentMethodId) -> Self {
+        let id = at_stripe.unwrap_or_else(|| asked.clone());
+        Self {
+            id,
+            status: PaymentMethodStatus::Available,
+            client_secret: None,
+        }
+    }
+}
+
+impl<W: World> Engine<W> {
     /// Saves the payment method that the operation is about.
     pub(crate) async fn drive_create(
         &self,
@@ -50,13 +61,9 @@ impl Parts {
         id: &PaymentMethodId,
     ) -> Result<Saved, Failure> {
         let usable = self.look_at_payment_method(tenant, id).await?;
-        let own = self.customers.find(&tenant.scope, &operation.user).await?;
+        let own = self.world.find_customer(&tenant.scope, &operation.user).await?;
         let confirmed = match usable.attached_to {
-            Some(customer) if Some(&customer) == own.as_ref() => Confirmed {
-                id: id.clone(),
-                status: PaymentMethodStatus::Available,
-                client_secret: None,
-            },
+            Some(customer) if Some(&customer) == own.as_ref() => Confirmed::available(None, id),
             Some(_) => return Err(Failure::Refused(ServiceError::NotUsable)),
             None => self.confirm_payment_method(tenant, operation, id).await?,
         };
@@ -66,9 +73,9 @@ impl Parts {
             payment_method_type: usable.payment_method_type,
             card: usable.card,
             status: confirmed.status,
-            created_at: self.clock.now(),
+            created_at: self.world.now(),
         };
-        self.operations
+        self.world
             .finish_payment_method(&tenant.scope, operation, &payment_method)
             .await?;
         Ok(Saved {
@@ -78,7 +85,7 @@ impl Parts {
     }
 
     async fn look_at_payment_method(&self, tenant: &Tenant, id: &PaymentMethodId) -> Result<Usable, Failure> {
-        let found = match tenant.account(&self.stripe).retrieve_payment_method(id).await {
+        let found = match self.world.retrieve_payment_method(tenant, id).await {
             Ok(found) => found,
             Err(StripeError::ResourceMissing { .. }) => {
                 return Err(Failure::Refused(ServiceError::NotUsable));
@@ -107,11 +114,7 @@ impl Parts {
     ) -> Result<Confirmed, Failure> {
         let setup_intent = self.make_setup_intent(tenant, operation, Some(id)).await?;
         match setup_intent.status {
-            SetupIntentStatus::Succeeded => Ok(Confirmed {
-                id: setup_intent.payment_method.unwrap_or_else(|| id.clone()),
-                status: PaymentMethodStatus::Available,
-                client_secret: None,
-            }),
+            SetupIntentStatus::Succeeded => Ok(Confirmed::available(setup_intent.payment_method, id)),
             SetupIntentStatus::RequiresAction | SetupIntentStatus::Processing => {
                 self.keep_or_cancel(tenant, operation, id, setup_intent).await
             }
@@ -123,7 +126,7 @@ impl Parts {
                     .map(ServiceError::Declined);
                 Err(Failure::Refused(refused.unwrap_or(ServiceError::NotUsable)))
             }
-            // Given up by an earlier drive, for the same reason.
+            // An earlier drive gave it back; only its answer was lost.
             SetupIntentStatus::Canceled if operation.kind == OperationKind::CreateAvailablePaymentMethod => {
                 Err(Failure::Refused(ServiceError::RequiresConfirmation))
             }
@@ -142,20 +145,15 @@ impl Parts {
         setup_intent: StripeSetupIntent,
     ) -> Result<Confirmed, Failure> {
         if operation.kind == OperationKind::CreateAvailablePaymentMethod {
-            // As long as it may still be open at Stripe, so is the operation.
-            let ended = self
+            return match self
                 .cancel_setup_intent(tenant, operation, &setup_intent.id)
                 .await
-                .map_err(Failure::into_unknown)?;
-            if ended != SetupIntentStatus::Succeeded {
-                return Err(Failure::Refused(ServiceError::RequiresConfirmation));
-            }
-            // Its owner was faster.
-            return Ok(Confirmed {
-                id: setup_intent.payment_method.unwrap_or_else(|| id.clone()),
-                status: PaymentMethodStatus::Available,
-                client_secret: None,
-            });
+            {
+                Ok(SetupIntentStatus::Succeeded) => Ok(Confirmed::available(setup_intent.payment_method, id)),
+                Ok(_) => Err(Failure::Refused(ServiceError::RequiresConfirmation)),
+                // Whatever happened to this call, the setup intent is there, and must not stay.
+                Err(failure) => Err(Failure::Unknown(failure.into_error())),
+            };
         }
         Ok(Confirmed {
             id: setup_intent.payment_method.unwrap_or_else(|| id.clone()),

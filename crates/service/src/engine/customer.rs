@@ -5,13 +5,13 @@ use billfold_store::Operation;
 use billfold_stripe::{CustomerQuery, NewCustomer};
 use time::Duration;
 
-use super::{Failure, is_kept, key};
-use crate::{ServiceError, Tenant, service::Parts};
+use super::drive::{Failure, is_kept, key};
+use crate::{ServiceError, Tenant, engine::Engine, world::World};
 
 /// How far Stripe's clock may be behind ours.
 const CLOCK_DIFFERENCE: Duration = Duration::minutes(10);
 
-impl Parts {
+impl<W: World> Engine<W> {
     /// Makes the customer that the operation is about.
     pub(crate) async fn drive_customer(
         &self,
@@ -28,20 +28,21 @@ impl Parts {
         operation: &mut Operation,
     ) -> Result<CustomerId, Failure> {
         // Another may have ended the same between this caller's look and its claim.
-        if let Some(customer) = self.customers.find(&tenant.scope, &operation.user).await? {
-            self.operations.end(&tenant.scope, operation).await?;
+        if let Some(customer) = self.world.find_customer(&tenant.scope, &operation.user).await? {
+            self.world.end(&tenant.scope, operation).await?;
             return Ok(customer);
         }
-        let earlier = match operation.fence {
-            1 => None,
-            _ => self.look_for_customer(tenant, operation).await?,
+        let earlier = if operation.fence > 1 {
+            self.look_for_customer(tenant, operation).await?
+        } else {
+            None
         };
         let customer = match earlier {
             Some(customer) => customer,
             None => self.make_customer(tenant, operation).await?,
         };
-        self.operations
-            .finish_customer(&tenant.scope, operation, &customer, self.clock.now())
+        self.world
+            .finish_customer(&tenant.scope, operation, &customer)
             .await?;
         Ok(customer)
     }
@@ -53,16 +54,13 @@ impl Parts {
             operation: &operation.id,
         };
         let key = key(operation, "customer")?;
-        match tenant.account(&self.stripe).create_customer(&new, &key).await {
+        match self.world.create_customer(tenant, &new, &key).await {
             Ok(customer) => Ok(customer),
             Err(error) if is_kept(&error) => {
                 if let Some(customer) = self.look_for_customer(tenant, operation).await? {
                     return Ok(customer);
                 }
-                *operation = self
-                    .operations
-                    .raise_epoch(&tenant.scope, operation.clone())
-                    .await?;
+                *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
                 Err(error.into())
             }
             Err(error) => Err(error.into()),
@@ -83,7 +81,7 @@ impl Parts {
                 created_gte: Some(since),
                 starting_after: last.as_ref(),
             };
-            let page = match tenant.account(&self.stripe).list_customers(&query).await {
+            let page = match self.world.list_customers(tenant, &query).await {
                 Ok(page) => page,
                 Err(error) => return Err(Failure::Unknown(error.into())),
             };

@@ -1,0 +1,67 @@
+//! What a client gives up on is ended all the same, without anyone asking again.
+
+use std::time::Duration;
+
+use billfold_test_support::wait_for;
+use serde_json::Value;
+
+use crate::{
+    stripe_faults::{CALL_TIMEOUT, FAULTS, assert_unavailable, break_next},
+    support::{Backend, Server, on_every_database},
+};
+
+on_every_database!(
+    what_was_begun_to_be_saved_is_saved,
+    what_was_begun_to_be_deleted_is_detached,
+);
+
+/// A few rounds of the background work, on a busy machine.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// The faults after which nobody knows what was done.
+fn unclear_faults() -> impl Iterator<Item = &'static (&'static str, u64)> {
+    FAULTS
+        .iter()
+        .filter(|(kind, _)| ["hang_after", "reset_after", "hang_before", "error_500_before"].contains(kind))
+}
+
+async fn what_was_begun_to_be_saved_is_saved(backend: Backend) {
+    let server = Server::with(backend).call_timeout(CALL_TIMEOUT).reconciling().start().await;
+    let stripe = server.stripe("demo");
+    for (number, fault) in unclear_faults().enumerate() {
+        let context = fault.0;
+        let user = format!("usr_{number}");
+        let id = stripe.card("4242424242424242").await;
+        break_next(&stripe, *fault, "POST", "/v1/setup_intents").await;
+        assert_unavailable(&server.save(&id, &user).await, context);
+        let saved = wait_for(WITHIN, context, async || {
+            let answer = server.retrieve(&id).await;
+            (answer.status == 200).then_some(answer)
+        })
+        .await;
+        assert_eq!(saved.property("status"), "available", "{context}");
+        assert_eq!(saved.property("user"), user, "{context}");
+        assert_eq!(stripe.effect("setup_intent.created").await, number + 1, "{context}");
+        assert_eq!(stripe.effect("payment_method.attached").await, number + 1, "{context}");
+        stripe.clear_faults().await;
+    }
+}
+
+async fn what_was_begun_to_be_deleted_is_detached(backend: Backend) {
+    let server = Server::with(backend).call_timeout(CALL_TIMEOUT).reconciling().start().await;
+    let stripe = server.stripe("demo");
+    for (number, fault) in unclear_faults().enumerate() {
+        let context = fault.0;
+        let id = server.saved_card("usr_alice").await;
+        break_next(&stripe, *fault, "POST", "/v1/payment_methods/*/detach").await;
+        assert_unavailable(&server.delete(&id).await, context);
+        server.retrieve(&id).await.expect(404);
+        wait_for(WITHIN, context, async || {
+            let customer = stripe.payment_method(&id).await["customer"].clone();
+            (customer == Value::Null).then_some(())
+        })
+        .await;
+        assert_eq!(stripe.effect("payment_method.detached").await, number + 1, "{context}");
+        stripe.clear_faults().await;
+    }
+}

@@ -1,0 +1,167 @@
+//! Saving, confirming and deleting a payment method: what a request waits for.
+
+use billfold_domain::{PaymentMethod, PaymentMethodId, PaymentMethodStatus, SetupIntentStatus, UserId};
+use billfold_store::{BeginCreate, BeginDelete, NewOperation, OperationKind, Subject};
+use billfold_stripe::StripeError;
+use time::Duration;
+
+use super::create::Saved;
+use crate::{
+    Confirmation, SavedPaymentMethod, ServiceError, ShownPaymentMethod, Tenant, engine::Engine, world::World,
+};
+
+/// How long a payment method may wait for its owner's confirmation.
+const CONFIRMATION_WINDOW: Duration = Duration::hours(24);
+
+/// How many operations may have to be ended on one payment method before the caller's own can begin.
+const OLDER_OPERATIONS: usize = 3;
+
+impl<W: World> Engine<W> {
+    pub(crate) async fn create_payment_method(
+        &self,
+        tenant: &Tenant,
+        id: &PaymentMethodId,
+        user: &UserId,
+        confirmation: Confirmation,
+    ) -> Result<SavedPaymentMethod, ServiceError> {
+        let kind = confirmation.operation();
+        for _ in 0..OLDER_OPERATIONS {
+            let subject = Subject::PaymentMethod(id.clone());
+            let new = NewOperation {
+                id: self.world.operation_name(),
+                kind,
+                subject,
+                user: user.clone(),
+            };
+            let maximum = self.maximum_payment_methods;
+            let begun = self.world.begin_create(&tenant.scope, &new, id, maximum).await?;
+            match begun {
+                BeginCreate::Held(operation) if operation.kind == kind && operation.user == *user => {
+                    let Saved {
+                        payment_method,
+                        client_secret,
+                    } = self.drive_create(tenant, operation, id).await?;
+                    return Ok(SavedPaymentMethod::Created(ShownPaymentMethod {
+                        payment_method,
+                        client_secret,
+                    }));
+                }
+                BeginCreate::Held(older) => self.drive_older(tenant, older).await?,
+                BeginCreate::Saved(payment_method) => {
+                    let shown = self.look_at_confirmation(tenant, payment_method).await;
+                    return match shown {
+                        // It was given up just now: the caller's wish to save it begins anew.
+                        Err(ServiceError::NotFound) => continue,
+                        Ok(shown)
+                            if confirmation == Confirmation::MustPrecede
+                                && shown.payment_method.status != PaymentMethodStatus::Available =>
+                        {
+                            Err(ServiceError::RequiresConfirmation)
+                        }
+                        shown => shown.map(SavedPaymentMethod::Existing),
+                    };
+                }
+                BeginCreate::OwnedByAnother => return Err(ServiceError::AlreadyExists),
+                BeginCreate::LimitReached => return Err(ServiceError::LimitReached),
+                BeginCreate::Busy => return Err(ServiceError::Busy),
+            }
+        }
+        Err(ServiceError::Busy)
+    }
+
+    pub(crate) async fn delete_payment_method(
+        &self,
+        tenant: &Tenant,
+        id: &PaymentMethodId,
+        owner: Option<&UserId>,
+    ) -> Result<PaymentMethod, ServiceError> {
+        for _ in 0..OLDER_OPERATIONS {
+            let operation = self.world.operation_name();
+            match self
+                .world
+                .begin_delete(&tenant.scope, operation, id, owner)
+                .await?
+            {
+                BeginDelete::Held(operation, payment_method)
+                    if operation.kind == OperationKind::DeletePaymentMethod =>
+                {
+                    self.drive_delete(tenant, &operation, &payment_method).await?;
+                    return Ok(payment_method);
+                }
+                BeginDelete::Held(older, _) => self.drive_older(tenant, older).await?,
+                BeginDelete::NotFound => return Err(ServiceError::NotFound),
+                BeginDelete::Busy => return Err(ServiceError::Busy),
+            }
+        }
+        Err(ServiceError::Busy)
+    }
+
+    /// The payment method as it stands now. One that waits for its owner is looked up at Stripe: it may have become
+    /// available, or be lost.
+    pub(crate) async fn look_at_confirmation(
+        &self,
+        tenant: &Tenant,
+        payment_method: PaymentMethod,
+    ) -> Result<ShownPaymentMethod, ServiceError> {
+        let PaymentMethodStatus::RequiresConfirmation { setup_intent } = payment_method.status.clone() else {
+            return Ok(ShownPaymentMethod {
+                payment_method,
+                client_secret: None,
+            });
+        };
+        let scope = &tenant.scope;
+        let id = &payment_method.id;
+        let found = match self.world.retrieve_setup_intent(tenant, &setup_intent).await {
+            Ok(found) => Some(found),
+            Err(StripeError::ResourceMissing { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        match found {
+            Some(found)
+                if found.status == SetupIntentStatus::Succeeded
+                    && found.payment_method.as_ref() == Some(id) =>
+            {
+                self.world.confirm(scope, id, &setup_intent).await?;
+                let payment_method = PaymentMethod {
+                    status: PaymentMethodStatus::Available,
+                    ..payment_method
+                };
+                Ok(ShownPaymentMethod {
+                    payment_method,
+                    client_secret: None,
+                })
+            }
+            // Canceled, gone, or finished with another card in this one's place: it can never be confirmed.
+            None => self.give_up(tenant, &payment_method).await,
+            Some(found)
+                if matches!(
+                    found.status,
+                    SetupIntentStatus::Canceled | SetupIntentStatus::Succeeded
+                ) =>
+            {
+                self.give_up(tenant, &payment_method).await
+            }
+            Some(_) if self.world.now() > payment_method.created_at.plus(CONFIRMATION_WINDOW) => {
+                self.delete_payment_method(tenant, id, None).await?;
+                Err(ServiceError::NotFound)
+            }
+            Some(found) => Ok(ShownPaymentMethod {
+                payment_method,
+                client_secret: found.client_secret,
+            }),
+        }
+    }
+
+    async fn give_up(
+        &self,
+        tenant: &Tenant,
+        payment_method: &PaymentMethod,
+    ) -> Result<ShownPaymentMethod, ServiceError> {
+        if let PaymentMethodStatus::RequiresConfirmation { setup_intent } = &payment_method.status {
+            self.world
+                .give_up(&tenant.scope, &payment_method.id, setup_intent)
+                .await?;
+        }
+        Err(ServiceError::NotFound)
+    }
+}

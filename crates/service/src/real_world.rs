@@ -1,0 +1,224 @@
+//! The engine's surroundings in production: the database, Stripe, the clock.
+
+use std::{sync::Arc, time::Duration};
+
+use billfold_domain::{
+    Clock, CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
+};
+use billfold_store::{
+    BeginCreate, BeginDelete, Claim, Customers, NewOperation, Operation, Operations, PaymentMethods,
+};
+use billfold_stripe::{
+    CustomerQuery, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery, StripeClient,
+    StripeCustomer, StripePage, StripePaymentMethod, StripeSetupIntent,
+};
+
+use crate::{
+    Identifiers, Tenant,
+    world::{Called, Recorded, Records, Stripe, Surroundings},
+};
+
+pub(crate) struct RealWorld {
+    pub(crate) payment_methods: PaymentMethods,
+    pub(crate) customers: Customers,
+    pub(crate) operations: Operations,
+    pub(crate) stripe: StripeClient,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) identifiers: Arc<dyn Identifiers>,
+}
+
+impl Surroundings for RealWorld {
+    fn now(&self) -> UtcTimestamp {
+        self.clock.now()
+    }
+
+    fn operation_name(&self) -> String {
+        self.identifiers.operation()
+    }
+
+    async fn pause(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+impl Records for RealWorld {
+    async fn find_customer(&self, scope: &ProjectScope, user: &UserId) -> Recorded<Option<CustomerId>> {
+        self.customers.find(scope, user).await
+    }
+
+    async fn forget_customer(&self, scope: &ProjectScope, user: &UserId, gone: &CustomerId) -> Recorded<()> {
+        self.customers.forget(scope, user, gone).await
+    }
+
+    async fn find_deleted(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+    ) -> Recorded<Option<PaymentMethod>> {
+        self.payment_methods.find_deleted(scope, id).await
+    }
+
+    async fn confirm(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+        setup_intent: &SetupIntentId,
+    ) -> Recorded<()> {
+        self.payment_methods.confirm(scope, id, setup_intent).await
+    }
+
+    async fn give_up(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+        setup_intent: &SetupIntentId,
+    ) -> Recorded<()> {
+        self.payment_methods
+            .give_up(scope, id, setup_intent, self.now())
+            .await
+    }
+
+    async fn begin(&self, scope: &ProjectScope, new: &NewOperation) -> Recorded<Claim> {
+        self.operations.begin(scope, new, self.now()).await
+    }
+
+    async fn begin_create(
+        &self,
+        scope: &ProjectScope,
+        new: &NewOperation,
+        id: &PaymentMethodId,
+        maximum: i64,
+    ) -> Recorded<BeginCreate> {
+        self.payment_methods
+            .begin_create(scope, new, id, maximum, self.now())
+            .await
+    }
+
+    async fn begin_delete(
+        &self,
+        scope: &ProjectScope,
+        operation: String,
+        id: &PaymentMethodId,
+        owner: Option<&UserId>,
+    ) -> Recorded<BeginDelete> {
+        self.payment_methods
+            .begin_delete(scope, operation, id, owner, self.now())
+            .await
+    }
+
+    async fn claim_due(&self, scope: &ProjectScope) -> Recorded<Option<Operation>> {
+        self.operations.claim_due(scope).await
+    }
+
+    async fn end(&self, scope: &ProjectScope, operation: &Operation) -> Recorded<()> {
+        self.operations.end(scope, operation).await
+    }
+
+    async fn release(&self, scope: &ProjectScope, operation: &Operation, retry_in: Duration) -> Recorded<()> {
+        self.operations.release(scope, operation, retry_in).await
+    }
+
+    async fn raise_epoch(&self, scope: &ProjectScope, operation: Operation) -> Recorded<Operation> {
+        self.operations.raise_epoch(scope, operation).await
+    }
+
+    async fn finish_payment_method(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        payment_method: &PaymentMethod,
+    ) -> Recorded<()> {
+        self.operations
+            .finish_payment_method(scope, operation, payment_method)
+            .await
+    }
+
+    async fn finish_customer(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        customer: &CustomerId,
+    ) -> Recorded<()> {
+        self.operations
+            .finish_customer(scope, operation, customer, self.now())
+            .await
+    }
+
+    async fn finish_setup_intent(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        id: &SetupIntentId,
+        created_at: UtcTimestamp,
+    ) -> Recorded<()> {
+        self.operations
+            .finish_setup_intent(scope, operation, id, created_at)
+            .await
+    }
+}
+
+impl Stripe for RealWorld {
+    async fn retrieve_payment_method(
+        &self,
+        tenant: &Tenant,
+        id: &PaymentMethodId,
+    ) -> Called<StripePaymentMethod> {
+        tenant.account(&self.stripe).retrieve_payment_method(id).await
+    }
+
+    async fn detach_payment_method(
+        &self,
+        tenant: &Tenant,
+        id: &PaymentMethodId,
+        key: &IdempotencyKey,
+    ) -> Called<StripePaymentMethod> {
+        tenant.account(&self.stripe).detach_payment_method(id, key).await
+    }
+
+    async fn create_customer(
+        &self,
+        tenant: &Tenant,
+        new: &NewCustomer<'_>,
+        key: &IdempotencyKey,
+    ) -> Called<CustomerId> {
+        tenant.account(&self.stripe).create_customer(new, key).await
+    }
+
+    async fn list_customers(
+        &self,
+        tenant: &Tenant,
+        query: &CustomerQuery<'_>,
+    ) -> Called<StripePage<StripeCustomer>> {
+        tenant.account(&self.stripe).list_customers(query).await
+    }
+
+    async fn create_setup_intent(
+        &self,
+        tenant: &Tenant,
+        new: &NewSetupIntent<'_>,
+        key: &IdempotencyKey,
+    ) -> Called<StripeSetupIntent> {
+        tenant.account(&self.stripe).create_setup_intent(new, key).await
+    }
+
+    async fn retrieve_setup_intent(&self, tenant: &Tenant, id: &SetupIntentId) -> Called<StripeSetupIntent> {
+        tenant.account(&self.stripe).retrieve_setup_intent(id).await
+    }
+
+    async fn cancel_setup_intent(
+        &self,
+        tenant: &Tenant,
+        id: &SetupIntentId,
+        key: &IdempotencyKey,
+    ) -> Called<StripeSetupIntent> {
+        tenant.account(&self.stripe).cancel_setup_intent(id, key).await
+    }
+
+    async fn list_setup_intents(
+        &self,
+        tenant: &Tenant,
+        query: &SetupIntentQuery<'_>,
+    ) -> Called<StripePage<StripeSetupIntent>> {
+        tenant.account(&self.stripe).list_setup_intents(query).await
+    }
+}

@@ -1,0 +1,331 @@
+//! The database's records, simulated: each call whole or not at all, its answer now and then lost.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use billfold_domain::{
+    CustomerId, PaymentMethod, PaymentMethodId, PaymentMethodStatus, ProjectScope, SetupIntentId, UserId,
+    UtcTimestamp,
+};
+use billfold_store::{
+    BeginCreate, BeginDelete, Claim, NewOperation, Operation, OperationKind, StoreError, Subject,
+};
+
+use super::world::{SimulatedWorld, State};
+use crate::world::{Recorded, Records};
+
+/// As long as the real lease.
+const LEASE: time::Duration = time::Duration::seconds(8);
+
+pub(super) struct Held {
+    pub(super) operation: Operation,
+    lease_expires_at: UtcTimestamp,
+    next_attempt_at: UtcTimestamp,
+}
+
+pub(super) struct MethodRow {
+    pub(super) payment_method: PaymentMethod,
+    pub(super) deleted: bool,
+}
+
+#[derive(Default)]
+pub(super) struct RecordsState {
+    pub(super) customers: BTreeMap<UserId, CustomerId>,
+    pub(super) methods: BTreeMap<PaymentMethodId, MethodRow>,
+    pub(super) operations: BTreeMap<String, Held>,
+    pub(super) setup_intents: BTreeMap<SetupIntentId, UserId>,
+}
+
+impl SimulatedWorld {
+    /// One transaction: it may fail before anything is done, or after all is done.
+    async fn record<T>(&self, what: impl FnOnce(&mut State) -> Recorded<T> + Send) -> Recorded<T> {
+        self.happen(|state| {
+            if state.fault("database down", 2) {
+                return Err(StoreError::Unavailable("simulated".to_owned()));
+            }
+            let result = what(state)?;
+            if state.fault("commit's answer lost", 2) {
+                return Err(StoreError::Unavailable("simulated, after the commit".to_owned()));
+            }
+            Ok(result)
+        })
+        .await
+    }
+}
+
+fn subject_key(subject: &Subject) -> String {
+    format!("{subject:?}")
+}
+
+fn claim(state: &mut State, new: &NewOperation) -> Option<Operation> {
+    let now = state.now;
+    let lease_expires_at = now.plus(LEASE);
+    let held = state
+        .records
+        .operations
+        .entry(subject_key(&new.subject))
+        .or_insert_with(|| Held {
+            operation: Operation {
+                id: new.id.clone(),
+                kind: new.kind,
+                subject: new.subject.clone(),
+                user: new.user.clone(),
+                epoch: 0,
+                fence: 0,
+                created_at: now,
+            },
+            lease_expires_at: now.plus(-LEASE),
+            next_attempt_at: now,
+        });
+    take(held, now, lease_expires_at)
+}
+
+fn take(held: &mut Held, now: UtcTimestamp, until: UtcTimestamp) -> Option<Operation> {
+    if held.lease_expires_at >= now {
+        return None;
+    }
+    held.operation.fence += 1;
+    held.lease_expires_at = until;
+    held.next_attempt_at = until;
+    Some(held.operation.clone())
+}
+
+fn end(state: &mut State, operation: &Operation) -> Recorded<()> {
+    let key = subject_key(&operation.subject);
+    let holds = |held: &Held| held.operation.id == operation.id && held.operation.fence == operation.fence;
+    if !state.records.operations.get(&key).is_some_and(holds) {
+        return Err(StoreError::Fenced);
+    }
+    state.records.operations.remove(&key);
+    Ok(())
+}
+
+fn held_mut<'a>(state: &'a mut State, operation: &Operation) -> Option<&'a mut Held> {
+    let held = state
+        .records
+        .operations
+        .get_mut(&subject_key(&operation.subject))?;
+    (held.operation.id == operation.id && held.operation.fence == operation.fence).then_some(held)
+}
+
+impl Records for SimulatedWorld {
+    async fn find_customer(&self, _: &ProjectScope, user: &UserId) -> Recorded<Option<CustomerId>> {
+        self.record(|state| Ok(state.records.customers.get(user).cloned()))
+            .await
+    }
+
+    async fn forget_customer(&self, _: &ProjectScope, user: &UserId, gone: &CustomerId) -> Recorded<()> {
+        self.record(|state| {
+            if state.records.customers.get(user) == Some(gone) {
+                state.records.customers.remove(user);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn find_deleted(&self, _: &ProjectScope, id: &PaymentMethodId) -> Recorded<Option<PaymentMethod>> {
+        self.record(|state| {
+            let row = state.records.methods.get(id).filter(|row| row.deleted);
+            Ok(row.map(|row| row.payment_method.clone()))
+        })
+        .await
+    }
+
+    async fn confirm(&self, _: &ProjectScope, id: &PaymentMethodId, on: &SetupIntentId) -> Recorded<()> {
+        self.record(|state| {
+            if let Some(row) = waiting(state, id, on) {
+                row.payment_method.status = PaymentMethodStatus::Available;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn give_up(&self, _: &ProjectScope, id: &PaymentMethodId, on: &SetupIntentId) -> Recorded<()> {
+        self.record(|state| {
+            if let Some(row) = waiting(state, id, on) {
+                row.deleted = true;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn begin(&self, _: &ProjectScope, new: &NewOperation) -> Recorded<Claim> {
+        self.record(|state| Ok(claim(state, new).map_or(Claim::Busy, Claim::Held)))
+            .await
+    }
+
+    async fn begin_create(
+        &self,
+        _: &ProjectScope,
+        new: &NewOperation,
+        id: &PaymentMethodId,
+        maximum: i64,
+    ) -> Recorded<BeginCreate> {
+        self.record(|state| {
+            match state.records.methods.get(id).filter(|row| !row.deleted) {
+                Some(row) if row.payment_method.user == new.user => {
+                    return Ok(BeginCreate::Saved(row.payment_method.clone()));
+                }
+                Some(_) => return Ok(BeginCreate::OwnedByAnother),
+                None => {}
+            }
+            let shown = |row: &&MethodRow| !row.deleted && row.payment_method.user == new.user;
+            let saved = state.records.methods.values().filter(shown).count();
+            if i64::try_from(saved).unwrap() >= maximum {
+                return Ok(BeginCreate::LimitReached);
+            }
+            Ok(claim(state, new).map_or(BeginCreate::Busy, BeginCreate::Held))
+        })
+        .await
+    }
+
+    async fn begin_delete(
+        &self,
+        _: &ProjectScope,
+        operation: String,
+        id: &PaymentMethodId,
+        owner: Option<&UserId>,
+    ) -> Recorded<BeginDelete> {
+        self.record(|state| {
+            let Some(row) = state.records.methods.get(id) else {
+                return Ok(BeginDelete::NotFound);
+            };
+            if owner.is_some_and(|owner| *owner != row.payment_method.user) {
+                return Ok(BeginDelete::NotFound);
+            }
+            let payment_method = row.payment_method.clone();
+            let subject = Subject::PaymentMethod(id.clone());
+            let open = state.records.operations.get(&subject_key(&subject));
+            let joinable = open.is_some_and(|held| held.operation.kind == OperationKind::DeletePaymentMethod);
+            if row.deleted && !joinable {
+                return Ok(BeginDelete::NotFound);
+            }
+            let kind = OperationKind::DeletePaymentMethod;
+            let new = NewOperation {
+                id: operation,
+                kind,
+                subject,
+                user: payment_method.user.clone(),
+            };
+            let Some(held) = claim(state, &new) else {
+                return Ok(BeginDelete::Busy);
+            };
+            if held.kind == kind {
+                state.records.methods.get_mut(id).unwrap().deleted = true;
+            }
+            Ok(BeginDelete::Held(held, payment_method))
+        })
+        .await
+    }
+
+    async fn claim_due(&self, _: &ProjectScope) -> Recorded<Option<Operation>> {
+        self.record(|state| {
+            let now = state.now;
+            let due = |held: &&mut Held| held.next_attempt_at <= now && held.lease_expires_at < now;
+            let held = state
+                .records
+                .operations
+                .values_mut()
+                .filter(due)
+                .min_by_key(|held| held.next_attempt_at);
+            Ok(held.and_then(|held| take(held, now, now.plus(LEASE))))
+        })
+        .await
+    }
+
+    async fn end(&self, _: &ProjectScope, operation: &Operation) -> Recorded<()> {
+        self.record(|state| end(state, operation)).await
+    }
+
+    async fn release(&self, _: &ProjectScope, operation: &Operation, retry_in: Duration) -> Recorded<()> {
+        self.record(|state| {
+            let now = state.now;
+            if let Some(held) = held_mut(state, operation) {
+                held.lease_expires_at = now.plus(time::Duration::seconds(-1));
+                held.next_attempt_at = now.plus(retry_in.try_into().unwrap());
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn raise_epoch(&self, _: &ProjectScope, operation: Operation) -> Recorded<Operation> {
+        self.record(|state| {
+            let now = state.now;
+            let held = held_mut(state, &operation).ok_or(StoreError::Fenced)?;
+            held.operation.epoch += 1;
+            held.lease_expires_at = now.plus(LEASE);
+            Ok(held.operation.clone())
+        })
+        .await
+    }
+
+    async fn finish_payment_method(
+        &self,
+        _: &ProjectScope,
+        operation: &Operation,
+        payment_method: &PaymentMethod,
+    ) -> Recorded<()> {
+        self.record(|state| {
+            end(state, operation)?;
+            let row = MethodRow {
+                payment_method: payment_method.clone(),
+                deleted: false,
+            };
+            state.records.methods.insert(payment_method.id.clone(), row);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn finish_customer(
+        &self,
+        _: &ProjectScope,
+        operation: &Operation,
+        customer: &CustomerId,
+    ) -> Recorded<()> {
+        self.record(|state| {
+            end(state, operation)?;
+            let earlier = state
+                .records
+                .customers
+                .insert(operation.user.clone(), customer.clone());
+            assert!(
+                earlier.is_none(),
+                "a second customer was recorded for {}",
+                operation.user
+            );
+            Ok(())
+        })
+        .await
+    }
+
+    async fn finish_setup_intent(
+        &self,
+        _: &ProjectScope,
+        operation: &Operation,
+        id: &SetupIntentId,
+        _: UtcTimestamp,
+    ) -> Recorded<()> {
+        self.record(|state| {
+            end(state, operation)?;
+            state
+                .records
+                .setup_intents
+                .insert(id.clone(), operation.user.clone());
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn waiting<'a>(state: &'a mut State, id: &PaymentMethodId, on: &SetupIntentId) -> Option<&'a mut MethodRow> {
+    let row = state.records.methods.get_mut(id)?;
+    let waits = matches!(
+        &row.payment_method.status,
+        PaymentMethodStatus::RequiresConfirmation { setup_intent } if setup_intent == on
+    );
+    (!row.deleted && waits).then_some(row)
+}

@@ -1,0 +1,165 @@
+//! What the engine stands on: the database's records, Stripe, time and names.
+//!
+//! The engine knows these three traits and nothing else, so that a seeded simulation can stand where PostgreSQL and
+//! Stripe do, lose answers, crash at any wait, and replay. The real ones only hand on.
+
+use std::{future::Future, time::Duration};
+
+use billfold_domain::{
+    CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
+};
+use billfold_store::{BeginCreate, BeginDelete, Claim, NewOperation, Operation, StoreError};
+use billfold_stripe::{
+    CustomerQuery, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery, StripeCustomer,
+    StripeError, StripePage, StripePaymentMethod, StripeSetupIntent,
+};
+
+use crate::Tenant;
+
+/// What the database answers.
+pub(crate) type Recorded<T> = Result<T, StoreError>;
+/// What Stripe answers.
+pub(crate) type Called<T> = Result<T, StripeError>;
+
+/// Time and names.
+pub(crate) trait Surroundings: Send + Sync {
+    /// The present time.
+    fn now(&self) -> UtcTimestamp;
+    /// A name that no other operation has or will have.
+    fn operation_name(&self) -> String;
+    /// Lets some time pass.
+    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// The database's records. Each call is one transaction, and each does what the method of the same meaning in
+/// `billfold-store` says.
+pub(crate) trait Records: Surroundings {
+    fn find_customer(
+        &self,
+        scope: &ProjectScope,
+        user: &UserId,
+    ) -> impl Future<Output = Recorded<Option<CustomerId>>> + Send;
+    fn forget_customer(
+        &self,
+        scope: &ProjectScope,
+        user: &UserId,
+        gone: &CustomerId,
+    ) -> impl Future<Output = Recorded<()>> + Send;
+    fn find_deleted(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+    ) -> impl Future<Output = Recorded<Option<PaymentMethod>>> + Send;
+    fn confirm(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+        setup_intent: &SetupIntentId,
+    ) -> impl Future<Output = Recorded<()>> + Send;
+    fn give_up(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+        setup_intent: &SetupIntentId,
+    ) -> impl Future<Output = Recorded<()>> + Send;
+    fn begin(&self, scope: &ProjectScope, new: &NewOperation)
+    -> impl Future<Output = Recorded<Claim>> + Send;
+    fn begin_create(
+        &self,
+        scope: &ProjectScope,
+        new: &NewOperation,
+        id: &PaymentMethodId,
+        maximum: i64,
+    ) -> impl Future<Output = Recorded<BeginCreate>> + Send;
+    fn begin_delete(
+        &self,
+        scope: &ProjectScope,
+        operation: String,
+        id: &PaymentMethodId,
+        owner: Option<&UserId>,
+    ) -> impl Future<Output = Recorded<BeginDelete>> + Send;
+    fn claim_due(&self, scope: &ProjectScope) -> impl Future<Output = Recorded<Option<Operation>>> + Send;
+    fn end(&self, scope: &ProjectScope, operation: &Operation) -> impl Future<Output = Recorded<()>> + Send;
+    fn release(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        retry_in: Duration,
+    ) -> impl Future<Output = Recorded<()>> + Send;
+    fn raise_epoch(
+        &self,
+        scope: &ProjectScope,
+        operation: Operation,
+    ) -> impl Future<Output = Recorded<Operation>> + Send;
+    fn finish_payment_method(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        payment_method: &PaymentMethod,
+    ) -> impl Future<Output = Recorded<()>> + Send;
+    fn finish_customer(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Recorded<()>> + Send;
+    fn finish_setup_intent(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        id: &SetupIntentId,
+        created_at: UtcTimestamp,
+    ) -> impl Future<Output = Recorded<()>> + Send;
+}
+
+/// Stripe, for a tenant's account. Each call does what the method of the same name in `billfold-stripe` says.
+pub(crate) trait Stripe: Send + Sync {
+    fn retrieve_payment_method(
+        &self,
+        tenant: &Tenant,
+        id: &PaymentMethodId,
+    ) -> impl Future<Output = Called<StripePaymentMethod>> + Send;
+    fn detach_payment_method(
+        &self,
+        tenant: &Tenant,
+        id: &PaymentMethodId,
+        key: &IdempotencyKey,
+    ) -> impl Future<Output = Called<StripePaymentMethod>> + Send;
+    fn create_customer(
+        &self,
+        tenant: &Tenant,
+        new: &NewCustomer<'_>,
+        key: &IdempotencyKey,
+    ) -> impl Future<Output = Called<CustomerId>> + Send;
+    fn list_customers(
+        &self,
+        tenant: &Tenant,
+        query: &CustomerQuery<'_>,
+    ) -> impl Future<Output = Called<StripePage<StripeCustomer>>> + Send;
+    fn create_setup_intent(
+        &self,
+        tenant: &Tenant,
+        new: &NewSetupIntent<'_>,
+        key: &IdempotencyKey,
+    ) -> impl Future<Output = Called<StripeSetupIntent>> + Send;
+    fn retrieve_setup_intent(
+        &self,
+        tenant: &Tenant,
+        id: &SetupIntentId,
+    ) -> impl Future<Output = Called<StripeSetupIntent>> + Send;
+    fn cancel_setup_intent(
+        &self,
+        tenant: &Tenant,
+        id: &SetupIntentId,
+        key: &IdempotencyKey,
+    ) -> impl Future<Output = Called<StripeSetupIntent>> + Send;
+    fn list_setup_intents(
+        &self,
+        tenant: &Tenant,
+        query: &SetupIntentQuery<'_>,
+    ) -> impl Future<Output = Called<StripePage<StripeSetupIntent>>> + Send;
+}
+
+/// All that the engine stands on.
+pub(crate) trait World: Records + Stripe + 'static {}
+impl<W: Records + Stripe + 'static> World for W {}

@@ -1,0 +1,3 @@
+-- When the reconciler may claim it next. A caller need not wait for that.
+alter table operations add column next_attempt_at timestamptz not null default 'epoch';
+create index operations_by_next_attempt on operations (project_id, next_attempt_at);

@@ -29,6 +29,10 @@ lint:
 bench *arguments:
     cargo run --release -p billfold-bench -- {{ arguments }}
 
+# The engine against a hundred thousand seeds of a world that is not real; `just simulate 1000` for fewer.
+simulate seeds='100000':
+    BILLFOLD_SIMULATION_SEEDS={{ seeds }} cargo test --release -p billfold-service simulation -- --nocapture
+
 # Every check, as on a fresh machine.
 ci:
     bash .ci/run

@@ -1,6 +1,6 @@
 //! Billfold's database: PostgreSQL and SQLite behind one set of queries. The only crate that names diesel.
 //!
-//! A query is written once; the macros of [`database`] compile it for each database. Everything that belongs to a
+//! A query is written once; the macros of `database` compile it for each database. Everything that belongs to a
 //! tenant takes the [`billfold_domain::ProjectScope`] first and starts from a root that is scoped to it.
 
 mod customers;

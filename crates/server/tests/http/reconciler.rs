@@ -26,7 +26,11 @@ fn unclear_faults() -> impl Iterator<Item = &'static (&'static str, u64)> {
 }
 
 async fn what_was_begun_to_be_saved_is_saved(backend: Backend) {
-    let server = Server::with(backend).call_timeout(CALL_TIMEOUT).reconciling().start().await;
+    let server = Server::with(backend)
+        .call_timeout(CALL_TIMEOUT)
+        .reconciling()
+        .start()
+        .await;
     let stripe = server.stripe("demo");
     for (number, fault) in unclear_faults().enumerate() {
         let context = fault.0;
@@ -41,14 +45,26 @@ async fn what_was_begun_to_be_saved_is_saved(backend: Backend) {
         .await;
         assert_eq!(saved.property("status"), "available", "{context}");
         assert_eq!(saved.property("user"), user, "{context}");
-        assert_eq!(stripe.effect("setup_intent.created").await, number + 1, "{context}");
-        assert_eq!(stripe.effect("payment_method.attached").await, number + 1, "{context}");
+        assert_eq!(
+            stripe.effect("setup_intent.created").await,
+            number + 1,
+            "{context}"
+        );
+        assert_eq!(
+            stripe.effect("payment_method.attached").await,
+            number + 1,
+            "{context}"
+        );
         stripe.clear_faults().await;
     }
 }
 
 async fn what_was_begun_to_be_deleted_is_detached(backend: Backend) {
-    let server = Server::with(backend).call_timeout(CALL_TIMEOUT).reconciling().start().await;
+    let server = Server::with(backend)
+        .call_timeout(CALL_TIMEOUT)
+        .reconciling()
+        .start()
+        .await;
     let stripe = server.stripe("demo");
     for (number, fault) in unclear_faults().enumerate() {
         let context = fault.0;
@@ -61,7 +77,11 @@ async fn what_was_begun_to_be_deleted_is_detached(backend: Backend) {
             (customer == Value::Null).then_some(())
         })
         .await;
-        assert_eq!(stripe.effect("payment_method.detached").await, number + 1, "{context}");
+        assert_eq!(
+            stripe.effect("payment_method.detached").await,
+            number + 1,
+            "{context}"
+        );
         stripe.clear_faults().await;
     }
 }

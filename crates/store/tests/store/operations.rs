@@ -299,7 +299,7 @@ async fn what_is_left_open_comes_due_and_is_claimed_once(
     // What is to wait is not due either, though a caller may have it at once.
     tenant
         .operations
-        .release(&tenant.scope, &first, Duration::from_secs(3600))
+        .release(&tenant.scope, &first, Duration::from_hours(1))
         .await
         .unwrap();
     assert_eq!(tenant.operations.claim_due(&tenant.scope).await.unwrap(), None);

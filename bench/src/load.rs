@@ -120,7 +120,7 @@ pub(crate) async fn pgbench(
     workload: &Workload,
     postgres: &PostgresServer,
     database: &str,
-    clients: u32,
+    (clients, threads): (u32, u32),
     time: Duration,
     directory: &Path,
 ) -> Result<Count, BenchError> {
@@ -130,9 +130,6 @@ pub(crate) async fn pgbench(
         .ok_or("the statement was not observed")?;
     let script = directory.join("pgbench.sql");
     std::fs::write(&script, statement.script())?;
-    // One thread of pgbench cannot keep the database busy on a machine with many cores.
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = u32::try_from(threads).unwrap_or(clients).min(clients);
     let mut command = Command::new(pgbench_program(postgres));
     command
         .args(["-n", "-M", "prepared"])

@@ -4,9 +4,14 @@ use std::{fs, process::Command, thread::available_parallelism};
 
 use crate::BenchError;
 
+/// How many threads run at once.
+pub(crate) fn cores() -> u32 {
+    available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
+}
+
 /// The machine's size, for the reader of the figures.
 pub(crate) fn description() -> String {
-    let cores = available_parallelism().map_or(0, std::num::NonZero::get);
+    let cores = cores();
     let memory = field("/proc/meminfo", "MemTotal:").unwrap_or_default() / (1024 * 1024);
     let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = model

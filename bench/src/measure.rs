@@ -8,8 +8,8 @@ use crate::{
     BenchError, Options, data,
     load::{self, Count},
     machine,
-    program::Program,
-    report::{self, Figures, Report},
+    program::{Instance, Program},
+    report::{self, Figures, Measured, Report},
     statements, tell,
     token::Issuer,
     workload::{self, Kind, Workload},
@@ -139,40 +139,50 @@ impl Run<'_> {
             };
             tell(&format!("round {round} of {}…", self.options.rounds));
             for (workload, figures) in self.workloads.iter().zip(&mut figures) {
-                let server_before = machine::own_cpu_microseconds(instance.process_id())?;
-                let database_before = self.database_cpu()?;
-                let served = load::wrk(
-                    workload,
-                    instance.port,
-                    self.options.connections,
-                    time,
-                    self.directory,
-                )
-                .await?;
-                let database_between = self.database_cpu()?;
-                let server_after = machine::own_cpu_microseconds(instance.process_id())?;
-                let asked = load::pgbench(
-                    workload,
-                    self.postgres,
-                    self.database,
-                    self.options.connections,
-                    time,
-                    self.directory,
-                )
-                .await?;
-                let database_after = self.database_cpu()?;
+                let measured = self.measure(workload, &instance, time).await?;
                 if round > 0 {
-                    figures.add(
-                        served,
-                        each(server_after - server_before, &served),
-                        each(database_between - database_before, &served),
-                        asked,
-                        each(database_after - database_between, &asked),
-                    );
+                    figures.add(&measured);
                 }
             }
         }
         Ok(figures)
+    }
+
+    /// The server, the database alone with one thread of pgbench, and with a thread for each core, one after another.
+    async fn measure(
+        &self,
+        workload: &Workload,
+        instance: &Instance,
+        time: Duration,
+    ) -> Result<Measured, BenchError> {
+        let connections = self.options.connections;
+        let pgbench = |threads| {
+            let clients = (connections, threads);
+            load::pgbench(
+                workload,
+                self.postgres,
+                self.database,
+                clients,
+                time,
+                self.directory,
+            )
+        };
+        let server_before = machine::own_cpu_microseconds(instance.process_id())?;
+        let database_before = self.database_cpu()?;
+        let served = load::wrk(workload, instance.port, connections, time, self.directory).await?;
+        let server_after = machine::own_cpu_microseconds(instance.process_id())?;
+        let database_between = self.database_cpu()?;
+        let asked = pgbench(1).await?;
+        let database_after = self.database_cpu()?;
+        let asked_by_many = pgbench(machine::cores().clamp(1, connections)).await?;
+        Ok(Measured {
+            served,
+            server_cpu: each(server_after - server_before, &served),
+            database_cpu: each(database_between - database_before, &served),
+            asked,
+            asked_database_cpu: each(database_after - database_between, &asked),
+            asked_by_many,
+        })
     }
 
     fn database_cpu(&self) -> Result<u64, BenchError> {

@@ -14,6 +14,22 @@ use crate::{
 const BEGIN: &str = "<!-- benchmark:begin -->";
 const END: &str = "<!-- benchmark:end -->";
 
+/// What one round measured of one request.
+pub(crate) struct Measured {
+    /// What the server answered.
+    pub(crate) served: Count,
+    /// Microseconds of the server's processor time for each answer.
+    pub(crate) server_cpu: f64,
+    /// Microseconds of the database's processor time for each answer.
+    pub(crate) database_cpu: f64,
+    /// What the database answered to one thread of pgbench.
+    pub(crate) asked: Count,
+    /// Microseconds of the database's processor time for each of those.
+    pub(crate) asked_database_cpu: f64,
+    /// What the database answered to a thread of pgbench for each core.
+    pub(crate) asked_by_many: Count,
+}
+
 /// What was measured of one request, a value a round.
 pub(crate) struct Figures {
     kind: Kind,
@@ -25,6 +41,7 @@ pub(crate) struct Figures {
     database_cpu: Vec<f64>,
     pgbench_rate: Vec<f64>,
     pgbench_database_cpu: Vec<f64>,
+    many_rate: Vec<f64>,
 }
 
 impl Figures {
@@ -40,31 +57,31 @@ impl Figures {
             database_cpu: Vec::new(),
             pgbench_rate: Vec::new(),
             pgbench_database_cpu: Vec::new(),
+            many_rate: Vec::new(),
         }
     }
 
-    /// Adds a round: what the server served and pgbench asked, and the microseconds of processor time for each.
-    pub(crate) fn add(
-        &mut self,
-        served: Count,
-        server_cpu: f64,
-        database_cpu: f64,
-        asked: Count,
-        asked_cpu: f64,
-    ) {
-        let (median, high) = served.latencies.unwrap_or_default();
-        self.rate.push(served.rate());
+    /// Adds a round.
+    pub(crate) fn add(&mut self, round: &Measured) {
+        let (median, high) = round.served.latencies.unwrap_or_default();
+        self.rate.push(round.served.rate());
         self.median.push(median);
         self.high.push(high);
-        self.server_cpu.push(server_cpu);
-        self.database_cpu.push(database_cpu);
-        self.pgbench_rate.push(asked.rate());
-        self.pgbench_database_cpu.push(asked_cpu);
+        self.server_cpu.push(round.server_cpu);
+        self.database_cpu.push(round.database_cpu);
+        self.pgbench_rate.push(round.asked.rate());
+        self.pgbench_database_cpu.push(round.asked_database_cpu);
+        self.many_rate.push(round.asked_by_many.rate());
     }
 
     /// The server's rate beside pgbench's, round by round.
     fn of_pgbench(&self) -> Vec<f64> {
         quotients(&self.rate, &self.pgbench_rate)
+    }
+
+    /// The same beside pgbench with a thread for each core.
+    fn of_many(&self) -> Vec<f64> {
+        quotients(&self.rate, &self.many_rate)
     }
 }
 
@@ -143,6 +160,16 @@ impl Report {
                 percent(&self.of(Kind::Retrieve)?.of_pgbench()),
             ),
             (
+                "list 10, of the rate of pgbench with a thread a core",
+                "",
+                percent(&list.of_many()),
+            ),
+            (
+                "retrieve, of the rate of pgbench with a thread a core",
+                "",
+                percent(&self.of(Kind::Retrieve)?.of_many()),
+            ),
+            (
                 "cost of page 50,000 / page 1",
                 "≤ 1.1",
                 times(&page(Kind::DeepPage)?),
@@ -191,14 +218,14 @@ impl Report {
     fn write_figures(&self, text: &mut String) -> Result<(), BenchError> {
         writeln!(
             text,
-            "| request | of pgbench | requests/s | p50 ms | p99 ms | server CPU µs | database CPU µs | pgbench/s | its database CPU µs |"
+            "| request | of pgbench | requests/s | p50 ms | p99 ms | server CPU µs | database CPU µs | pgbench/s | its database CPU µs | pgbench/s, a thread a core |"
         )?;
-        writeln!(text, "|---|---|---|---|---|---|---|---|---|")?;
+        writeln!(text, "|---|---|---|---|---|---|---|---|---|---|")?;
         for figures in &self.figures {
             let whole = |values: &[f64]| spread(values, |value| format!("{value:.0}"));
             writeln!(
                 text,
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 figures.name,
                 spread(&figures.of_pgbench(), |value| format!("{:.0} %", value * 100.0)),
                 whole(&figures.rate),
@@ -208,6 +235,7 @@ impl Report {
                 whole(&figures.database_cpu),
                 whole(&figures.pgbench_rate),
                 whole(&figures.pgbench_database_cpu),
+                whole(&figures.many_rate),
             )?;
         }
         Ok(())

@@ -49,15 +49,13 @@ impl Database {
                 harness.into_inner().batch_execute(UNLOCK).await?;
                 applied
             }
+            // One transaction for all of them, which takes the only writer's place at once: others wait for its end.
             Engine::Sqlite(sqlite) => {
-                let mut harness = AsyncMigrationHarness::new(sqlite.writer().await?);
-                let applied = apply(&mut harness, SQLITE);
-                drop(harness);
-                // Another process may have applied the same migration at the same time, and this one's failed for it.
-                match applied {
-                    Err(_) if self.pending_migrations().await?.is_empty() => Ok(Vec::new()),
-                    applied => applied,
-                }
+                sqlite
+                    .alone(|connection| {
+                        connection.immediate_transaction(|connection| apply(connection, SQLITE))
+                    })
+                    .await?
             }
         };
         Ok(MigrationReport {

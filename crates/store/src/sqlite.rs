@@ -110,6 +110,20 @@ impl SqliteDatabase {
     }
 }
 
+impl SqliteDatabase {
+    /// Runs some work on a blocking thread, on a connection that nobody else has.
+    pub(crate) async fn alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut SqliteConnection) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let url = self.readers.url.clone();
+        let working = tokio::task::spawn_blocking(move || Ok(work(&mut establish(&url)?)));
+        working
+            .await
+            .unwrap_or_else(|error| Err(StoreError::Internal(error.to_string())))
+    }
+}
+
 fn establish(url: &str) -> diesel::ConnectionResult<SqliteConnection> {
     let mut connection = SqliteConnection::establish(url)?;
     connection

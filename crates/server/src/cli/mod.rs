@@ -36,7 +36,7 @@ struct LogOptions {
         long,
         global = true,
         env = "BILLFOLD_LOG",
-        default_value = "info",
+        default_value = "info,actix_server=warn",
         value_name = "FILTER"
     )]
     log: String,

@@ -136,6 +136,9 @@ impl PageQuery {
         str: diesel::serialize::ToSql<Text, DB>,
         i64: diesel::serialize::ToSql<BigInt, DB>,
     {
+        if let Some(cursor) = &self.cursor {
+            self.push_position(out, cursor)?;
+        }
         let branches = self.branches();
         for (index, types) in branches.iter().enumerate() {
             if index > 0 {
@@ -150,7 +153,7 @@ impl PageQuery {
             if let Some(cursor) = &self.cursor {
                 out.push_sql(" and (m.created_at, m.id) ");
                 out.push_sql(self.direction.beyond_cursor());
-                self.push_cursor(out, cursor)?;
+                push_cursor(out, cursor)?;
             }
             out.push_sql(" order by m.created_at ");
             out.push_sql(self.direction.order());
@@ -171,8 +174,25 @@ impl PageQuery {
         Ok(())
     }
 
-    /// Whether any item lies at the cursor or on its other side, read from the index's end nearest to it. By `exists`
-    /// the planner is free to scan.
+    /// Looks the cursor's row up, once: where it lies, and whether it is itself an item of the list. A deleted method
+    /// still has a position; an unknown one has none, and nothing compares to it.
+    fn push_position<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>, cursor: &'b str) -> QueryResult<()>
+    where
+        DB: diesel::backend::Backend + diesel::sql_types::HasSqlType<Text>,
+        str: diesel::serialize::ToSql<Text, DB>,
+    {
+        out.push_sql("with position as materialized (select c.created_at, (");
+        self.push_filters(out, "c", &self.types)?;
+        out.push_sql(") as listed from payment_methods c where c.project_id = ");
+        out.push_bind_param::<Text, str>(&self.project)?;
+        out.push_sql(" and c.id = ");
+        out.push_bind_param::<Text, str>(cursor)?;
+        out.push_sql(") ");
+        Ok(())
+    }
+
+    /// Whether any item lies at the cursor or on its other side. The cursor's own row is one as a rule; only where it is
+    /// not, the index is read at the end nearest to it. By `exists` the planner would be free to scan.
     fn push_behind<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: diesel::backend::Backend + diesel::sql_types::HasSqlType<Text>,
@@ -182,7 +202,7 @@ impl PageQuery {
             out.push_sql("(1 = 0)");
             return Ok(());
         };
-        out.push_sql("(");
+        out.push_sql("(case when (select listed from position) then (1 = 1) else (");
         for (index, types) in self.branches().iter().enumerate() {
             if index > 0 {
                 out.push_sql(" or ");
@@ -191,30 +211,14 @@ impl PageQuery {
             self.push_filters(out, "b", types)?;
             out.push_sql(" and (b.created_at, b.id) ");
             out.push_sql(self.direction.not_beyond_cursor());
-            self.push_cursor(out, cursor)?;
+            push_cursor(out, cursor)?;
             out.push_sql(" order by b.created_at ");
             out.push_sql(self.direction.opposite_order());
             out.push_sql(", b.id ");
             out.push_sql(self.direction.opposite_order());
             out.push_sql(" limit 1) is not null");
         }
-        out.push_sql(")");
-        Ok(())
-    }
-
-    /// The cursor's position. A deleted method still has one; an unknown one has none, and nothing compares to it.
-    fn push_cursor<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>, cursor: &'b str) -> QueryResult<()>
-    where
-        DB: diesel::backend::Backend + diesel::sql_types::HasSqlType<Text>,
-        str: diesel::serialize::ToSql<Text, DB>,
-    {
-        out.push_sql(" ((select c.created_at from payment_methods c where c.project_id = ");
-        out.push_bind_param::<Text, str>(&self.project)?;
-        out.push_sql(" and c.id = ");
-        out.push_bind_param::<Text, str>(cursor)?;
-        out.push_sql("), ");
-        out.push_bind_param::<Text, str>(cursor)?;
-        out.push_sql(")");
+        out.push_sql(") end)");
         Ok(())
     }
 
@@ -254,6 +258,18 @@ impl PageQuery {
         }
         Ok(())
     }
+}
+
+/// The cursor's position, to compare with.
+fn push_cursor<'b, DB>(out: &mut AstPass<'_, 'b, DB>, cursor: &'b str) -> QueryResult<()>
+where
+    DB: diesel::backend::Backend + diesel::sql_types::HasSqlType<Text>,
+    str: diesel::serialize::ToSql<Text, DB>,
+{
+    out.push_sql(" ((select created_at from position), ");
+    out.push_bind_param::<Text, str>(cursor)?;
+    out.push_sql(")");
+    Ok(())
 }
 
 impl Query for PageQuery {

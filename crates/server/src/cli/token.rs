@@ -45,33 +45,19 @@ pub(super) struct Token {
 impl Token {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let issuer = DevelopmentIssuer::load(&self.data_dir)?;
-        let request = match (&self.user, self.scope) {
-            (Some(user), scope) => TokenRequest {
-                scopes: scope.map_or_else(account_scopes, Ok)?,
-                timezone: self.timezone,
-                ..for_user(&self.project, user)?
-            },
-            (None, scope) => TokenRequest {
-                scopes: scope.map_or_else(project_scopes, Ok)?,
-                timezone: self.timezone,
-                ..for_backend(&self.project)?
-            },
+        let usual = match &self.user {
+            Some(user) => for_user(&self.project, user)?,
+            None => for_backend(&self.project)?,
         };
         let request = TokenRequest {
+            scopes: self.scope.unwrap_or(usual.scopes),
+            timezone: self.timezone,
             lifetime: Duration::seconds(i64::from(self.ttl)),
-            ..request
+            ..usual
         };
         print(&format!("{}\n", issuer.issue(&request, SystemClock.now())?))?;
         Ok(())
     }
-}
-
-fn account_scopes() -> Result<Scopes, CommandError> {
-    Ok(Scopes::parse("account:read account:write")?)
-}
-
-fn project_scopes() -> Result<Scopes, CommandError> {
-    Ok(Scopes::parse("project:read project:write")?)
 }
 
 /// A token for a tenant's user, for an hour.
@@ -79,7 +65,7 @@ pub(super) fn for_user(project: &ProjectId, user: &UserId) -> Result<TokenReques
     Ok(TokenRequest {
         project: project.clone(),
         subject: user.to_string(),
-        scopes: account_scopes()?,
+        scopes: Scopes::parse("account:read account:write")?,
         timezone: None,
         lifetime: Duration::HOUR,
     })
@@ -90,7 +76,7 @@ pub(super) fn for_backend(project: &ProjectId) -> Result<TokenRequest, CommandEr
     Ok(TokenRequest {
         project: project.clone(),
         subject: "backend".to_owned(),
-        scopes: project_scopes()?,
+        scopes: Scopes::parse("project:read project:write")?,
         timezone: None,
         lifetime: Duration::HOUR,
     })

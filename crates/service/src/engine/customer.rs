@@ -3,13 +3,9 @@
 use billfold_domain::CustomerId;
 use billfold_store::Operation;
 use billfold_stripe::{CustomerQuery, NewCustomer};
-use time::Duration;
 
-use super::drive::{Failure, is_kept, key};
+use super::drive::{Failure, is_kept, key, looked_for_since};
 use crate::{ServiceError, Tenant, engine::Engine, world::World};
-
-/// How far Stripe's clock may be behind ours.
-const CLOCK_DIFFERENCE: Duration = Duration::minutes(10);
 
 impl<W: World> Engine<W> {
     /// Makes the customer that the operation is about.
@@ -74,7 +70,7 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         operation: &Operation,
     ) -> Result<Option<CustomerId>, Failure> {
-        let since = operation.created_at.plus(-CLOCK_DIFFERENCE);
+        let since = looked_for_since(operation);
         let mut last = None;
         loop {
             let query = CustomerQuery {

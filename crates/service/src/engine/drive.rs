@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use billfold_domain::PaymentMethodId;
+use billfold_domain::{PaymentMethodId, UtcTimestamp};
 use billfold_store::{Operation, OperationKind, StoreError, Subject};
 use billfold_stripe::{IdempotencyKey, Outcome, StripeError};
 
@@ -59,6 +59,11 @@ impl From<StripeError> for Failure {
 /// Whether Stripe will give this failure again, for the same key, whatever the effect was.
 pub(super) fn is_kept(error: &StripeError) -> bool {
     matches!(error, StripeError::Unknown { completed: true, .. })
+}
+
+/// From when on Stripe may have made what an operation asked for, by a clock that may be behind ours.
+pub(super) fn looked_for_since(operation: &Operation) -> UtcTimestamp {
+    operation.created_at.plus(time::Duration::minutes(-10))
 }
 
 /// Stripe's idempotency key for a step of an operation.

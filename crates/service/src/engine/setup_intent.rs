@@ -3,16 +3,12 @@
 use billfold_domain::{CustomerId, PaymentMethodId, SetupIntent, UserId};
 use billfold_store::{Claim, NewOperation, Operation, OperationKind, Subject};
 use billfold_stripe::{MissingResource, NewSetupIntent, SetupIntentQuery, StripeError, StripeSetupIntent};
-use time::Duration;
 
-use super::drive::{Failure, is_kept, key};
+use super::drive::{Failure, is_kept, key, looked_for_since};
 use crate::{ServiceError, Tenant, engine::Engine, setup_intents, world::World};
 
 /// How often a customer that is gone at Stripe is replaced within one operation.
 const REPLACED_CUSTOMERS: usize = 2;
-
-/// How far Stripe's clock may be behind ours.
-const CLOCK_DIFFERENCE: Duration = Duration::minutes(10);
 
 impl<W: World> Engine<W> {
     /// Makes a setup intent for a user, and the user's customer if there is none.
@@ -121,7 +117,7 @@ impl<W: World> Engine<W> {
         operation: &Operation,
         customer: &CustomerId,
     ) -> Result<Option<StripeSetupIntent>, Failure> {
-        let since = operation.created_at.plus(-CLOCK_DIFFERENCE);
+        let since = looked_for_since(operation);
         let mut last = None;
         loop {
             let query = SetupIntentQuery {

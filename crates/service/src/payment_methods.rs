@@ -7,7 +7,7 @@ use billfold_domain::{
 };
 use billfold_store::OperationKind;
 
-use crate::{Service, ServiceError, Tenant};
+use crate::{Service, ServiceError, Tenant, world::Surroundings as _};
 
 /// What becomes of a payment method whose owner must pass a check first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +56,9 @@ impl Service {
     ) -> Result<SavedPaymentMethod, ServiceError> {
         let engine = Arc::clone(&self.parts.engine);
         self.run(async move {
+            let operation = engine.world.operation_name();
             engine
-                .create_payment_method(&tenant, &id, &user, confirmation)
+                .create_payment_method(&tenant, &operation, &id, &user, confirmation)
                 .await
         })
         .await
@@ -120,7 +121,12 @@ impl Service {
         owner: Option<UserId>,
     ) -> Result<PaymentMethod, ServiceError> {
         let engine = Arc::clone(&self.parts.engine);
-        self.run(async move { engine.delete_payment_method(&tenant, &id, owner.as_ref()).await })
-            .await
+        self.run(async move {
+            let operation = engine.world.operation_name();
+            engine
+                .delete_payment_method(&tenant, &operation, &id, owner.as_ref())
+                .await
+        })
+        .await
     }
 }

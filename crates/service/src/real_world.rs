@@ -7,6 +7,7 @@ use billfold_domain::{
 };
 use billfold_store::{
     BeginCreate, BeginDelete, Claim, Customers, NewOperation, Operation, Operations, PaymentMethods,
+    SetupIntents,
 };
 use billfold_stripe::{
     CustomerQuery, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery, StripeClient,
@@ -22,6 +23,7 @@ pub(crate) struct RealWorld {
     pub(crate) payment_methods: PaymentMethods,
     pub(crate) customers: Customers,
     pub(crate) operations: Operations,
+    pub(crate) setup_intents: SetupIntents,
     pub(crate) stripe: StripeClient,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) identifiers: Arc<dyn Identifiers>,
@@ -76,6 +78,14 @@ impl Records for RealWorld {
         self.payment_methods
             .give_up(scope, id, setup_intent, self.now())
             .await
+    }
+
+    async fn find_setup_intent(
+        &self,
+        scope: &ProjectScope,
+        operation: &str,
+    ) -> Recorded<Option<SetupIntentId>> {
+        self.setup_intents.made_by(scope, operation).await
     }
 
     async fn begin(&self, scope: &ProjectScope, new: &NewOperation) -> Recorded<Claim> {

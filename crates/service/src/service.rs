@@ -52,10 +52,12 @@ impl Service {
         options: ServiceOptions,
     ) -> Self {
         let payment_methods = PaymentMethods::new(database.clone());
+        let setup_intents = SetupIntents::new(database.clone());
         let world = RealWorld {
             payment_methods: payment_methods.clone(),
             customers: Customers::new(database.clone()),
             operations: Operations::new(database.clone()),
+            setup_intents: setup_intents.clone(),
             stripe,
             clock: Arc::clone(&clock),
             identifiers,
@@ -63,7 +65,7 @@ impl Service {
         let maximum_payment_methods = i64::from(options.maximum_payment_methods);
         let parts = Parts {
             payment_methods,
-            setup_intents: SetupIntents::new(database.clone()),
+            setup_intents,
             tenants: Tenants::new(Projects::new(database.clone()), clock),
             database,
             engine: Arc::new(Engine {

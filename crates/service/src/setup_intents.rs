@@ -3,7 +3,10 @@
 use billfold_domain::{SetupIntent, SetupIntentId, UserId};
 use billfold_stripe::{StripeError, StripeSetupIntent};
 
-use crate::{Service, ServiceError, Tenant, world::Stripe as _};
+use crate::{
+    Service, ServiceError, Tenant,
+    world::{Stripe as _, Surroundings as _},
+};
 
 impl Service {
     /// Makes a setup intent for a user, and the user's customer if there is none.
@@ -13,8 +16,11 @@ impl Service {
         user: UserId,
     ) -> Result<SetupIntent, ServiceError> {
         let engine = std::sync::Arc::clone(&self.parts.engine);
-        self.run(async move { engine.create_setup_intent(&tenant, user).await })
-            .await
+        self.run(async move {
+            let operation = engine.world.operation_name();
+            engine.create_setup_intent(&tenant, &operation, user).await
+        })
+        .await
     }
 
     /// A setup intent of this project's, as it stands at Stripe now.

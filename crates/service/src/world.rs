@@ -62,6 +62,11 @@ pub(crate) trait Records: Surroundings {
         id: &PaymentMethodId,
         setup_intent: &SetupIntentId,
     ) -> impl Future<Output = Recorded<()>> + Send;
+    fn find_setup_intent(
+        &self,
+        scope: &ProjectScope,
+        operation: &str,
+    ) -> impl Future<Output = Recorded<Option<SetupIntentId>>> + Send;
     fn begin(&self, scope: &ProjectScope, new: &NewOperation)
     -> impl Future<Output = Recorded<Claim>> + Send;
     fn begin_create(

@@ -24,5 +24,5 @@ pub use error::StoreError;
 pub use migrations::MigrationReport;
 pub use operations::{Claim, NewOperation, Operation, OperationKind, Operations, Subject};
 pub use payment_methods::{BeginCreate, BeginDelete, PaymentMethods};
-pub use projects::{NewProject, Project, Projects, StripeCredentials};
+pub use projects::{NewProject, Project, Projects, StripeCredentials, WebhookSecrets};
 pub use setup_intents::{SetupIntents, StoredSetupIntent};

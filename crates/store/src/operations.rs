@@ -7,7 +7,7 @@
 use billfold_domain::{
     CustomerId, PaymentMethod, PaymentMethodId, ProjectId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
 };
-use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult};
+use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, upsert::excluded};
 use diesel_async::RunQueryDsl as _;
 
 use crate::{
@@ -122,6 +122,10 @@ pub struct Operation {
     pub epoch: i32,
     /// The holder's number: how often it was claimed, this time included.
     pub fence: i64,
+    /// How many attempts ended without a result.
+    pub attempts: i32,
+    /// The step that this attempt, or the one before, got to last.
+    pub step: Option<String>,
     /// When it began.
     pub created_at: UtcTimestamp,
 }
@@ -136,7 +140,17 @@ pub enum Claim {
     Busy,
 }
 
-pub(crate) type Row = (String, String, String, String, i32, i64, StoredInstant);
+pub(crate) type Row = (
+    String,
+    String,
+    String,
+    String,
+    i32,
+    i64,
+    i32,
+    Option<String>,
+    StoredInstant,
+);
 pub(crate) const COLUMNS: (
     operations::id,
     operations::kind,
@@ -144,6 +158,8 @@ pub(crate) const COLUMNS: (
     operations::user_id,
     operations::epoch,
     operations::fence,
+    operations::attempts,
+    operations::step,
     operations::created_at,
 ) = (
     operations::id,
@@ -152,11 +168,13 @@ pub(crate) const COLUMNS: (
     operations::user_id,
     operations::epoch,
     operations::fence,
+    operations::attempts,
+    operations::step,
     operations::created_at,
 );
 
 pub(crate) fn operation(row: Row) -> Result<Operation, StoreError> {
-    let (id, kind, subject, user, epoch, fence, created_at) = row;
+    let (id, kind, subject, user, epoch, fence, attempts, step, created_at) = row;
     let unreadable = || StoreError::Internal(format!("operation {id} cannot be read"));
     Ok(Operation {
         kind: OperationKind::ALL
@@ -167,6 +185,8 @@ pub(crate) fn operation(row: Row) -> Result<Operation, StoreError> {
         user: UserId::parse(user).map_err(|_| unreadable())?,
         epoch,
         fence,
+        attempts,
+        step,
         created_at: created_at.0,
         id,
     })
@@ -271,8 +291,8 @@ impl Operations {
         ))
     }
 
-    /// Leaves an operation of unknown outcome open: a caller may claim it at once, the reconciler after a while. Does
-    /// nothing when another has taken it over.
+    /// Leaves an operation of unknown outcome open, with the step at which this attempt stopped: a caller may claim it at
+    /// once, the reconciler after a while. Does nothing when another has taken it over.
     pub async fn release(
         &self,
         scope: &ProjectScope,
@@ -285,6 +305,8 @@ impl Operations {
                 .set((
                     operations::lease_expires_at.eq(database_time_in(-1)),
                     operations::next_attempt_at.eq(database_time_in(retry_in)),
+                    operations::step.eq(operation.step.as_deref()),
+                    operations::attempts.eq(operations::attempts + 1),
                 ))
                 .execute(connection)
                 .await?;
@@ -376,13 +398,29 @@ impl Operations {
         payment_method: &PaymentMethod,
     ) -> Result<(), StoreError> {
         let row = PaymentMethodRow::of(payment_method);
+        let project = scope.project().as_str();
         in_transaction!(self.database, |connection| {
             end!(connection, scope, operation)?;
+            let customer = customers::table
+                .filter(customers::project_id.eq(project))
+                .filter(customers::user_id.eq(operation.user.as_str()))
+                .select(customers::id)
+                .single_value();
             diesel::insert_into(payment_methods::table)
-                .values((payment_methods::project_id.eq(scope.project().as_str()), &row))
+                .values((
+                    payment_methods::project_id.eq(project),
+                    &row,
+                    payment_methods::operation_id.eq(operation.id.as_str()),
+                    payment_methods::customer_id.eq(customer),
+                ))
                 .on_conflict((payment_methods::project_id, payment_methods::id))
                 .do_update()
-                .set((&row, payment_methods::deleted_at.eq(None::<StoredInstant>)))
+                .set((
+                    &row,
+                    payment_methods::operation_id.eq(excluded(payment_methods::operation_id)),
+                    payment_methods::customer_id.eq(excluded(payment_methods::customer_id)),
+                    payment_methods::deleted_at.eq(None::<StoredInstant>),
+                ))
                 .execute(connection)
                 .await?;
             Ok(())
@@ -428,6 +466,7 @@ impl Operations {
                     setup_intents::id.eq(id.as_str()),
                     setup_intents::user_id.eq(operation.user.as_str()),
                     setup_intents::created_at.eq(StoredInstant(created_at)),
+                    setup_intents::operation_id.eq(operation.id.as_str()),
                 ))
                 .execute(connection)
                 .await?;

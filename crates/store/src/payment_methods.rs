@@ -26,6 +26,8 @@ pub enum BeginCreate {
     Held(Operation),
     /// Another holds an operation on the method.
     Busy,
+    /// This very operation has saved it: its answer was lost.
+    Done(PaymentMethod),
     /// The user has saved it already.
     Saved(PaymentMethod),
     /// Another user of the project has it.
@@ -42,6 +44,8 @@ pub enum BeginDelete {
     Held(Operation, PaymentMethod),
     /// Another holds an operation on the method.
     Busy,
+    /// This very operation has deleted it: its answer was lost.
+    Done(PaymentMethod),
     /// There is no such method, or it is gone already, or it is another user's.
     NotFound,
 }
@@ -76,19 +80,26 @@ macro_rules! find_shown {
     ($connection:expr, $project:expr, $id:expr) => {
         shown($project.to_owned())
             .filter(payment_methods::id.eq($id.as_str()))
-            .select(PaymentMethodRow::as_select())
-            .first::<PaymentMethodRow>($connection)
+            .select((PaymentMethodRow::as_select(), payment_methods::operation_id))
+            .first::<(PaymentMethodRow, Option<String>)>($connection)
             .await
             .optional()?
     };
 }
 
-fn already_saved(row: PaymentMethodRow, user: &str) -> Result<BeginCreate, StoreError> {
-    if row.user_id == user {
-        Ok(BeginCreate::Saved(row.try_into()?))
-    } else {
-        Ok(BeginCreate::OwnedByAnother)
+fn already_saved(
+    (row, saved_by): (PaymentMethodRow, Option<String>),
+    new: &NewOperation,
+) -> Result<BeginCreate, StoreError> {
+    if row.user_id != new.user.as_str() {
+        return Ok(BeginCreate::OwnedByAnother);
     }
+    let payment_method = row.try_into()?;
+    Ok(if saved_by.as_ref() == Some(&new.id) {
+        BeginCreate::Done(payment_method)
+    } else {
+        BeginCreate::Saved(payment_method)
+    })
 }
 
 /// Lets only one transaction at a time begin operations for a user, so that what it counts stays true until it ends.
@@ -217,7 +228,7 @@ impl PaymentMethods {
         in_transaction!(self.database, |connection| {
             connection.lock_user(scope, &new.user).await?;
             if let Some(row) = find_shown!(connection, project, id) {
-                return already_saved(row, user);
+                return already_saved(row, new);
             }
             // Counted in one statement: between two, a method that is on its way could arrive and be missed by both.
             let saved = shown(project.to_owned())
@@ -246,7 +257,7 @@ impl PaymentMethods {
                 diesel::delete(held(project, &operation.id, operation.fence))
                     .execute(connection)
                     .await?;
-                return already_saved(row, user);
+                return already_saved(row, new);
             }
             Ok(BeginCreate::Held(operation))
         })
@@ -267,11 +278,15 @@ impl PaymentMethods {
         in_transaction!(self.database, |connection| {
             let found = rows(project.to_owned())
                 .filter(payment_methods::id.eq(id.as_str()))
-                .select((PaymentMethodRow::as_select(), payment_methods::deleted_at))
-                .first::<(PaymentMethodRow, Option<StoredInstant>)>(connection)
+                .select((
+                    PaymentMethodRow::as_select(),
+                    payment_methods::deleted_at,
+                    payment_methods::operation_id,
+                ))
+                .first::<(PaymentMethodRow, Option<StoredInstant>, Option<String>)>(connection)
                 .await
                 .optional()?;
-            let Some((row, deleted_at)) = found else {
+            let Some((row, deleted_at, last_operation)) = found else {
                 return Ok(BeginDelete::NotFound);
             };
             let payment_method = PaymentMethod::try_from(row)?;
@@ -288,7 +303,11 @@ impl PaymentMethods {
                     .get_result(connection)
                     .await?;
                 if open == 0 {
-                    return Ok(BeginDelete::NotFound);
+                    return Ok(if last_operation.as_ref() == Some(&operation) {
+                        BeginDelete::Done(payment_method)
+                    } else {
+                        BeginDelete::NotFound
+                    });
                 }
             }
             let new = NewOperation {
@@ -307,7 +326,10 @@ impl PaymentMethods {
             let hidden = diesel::update(shown(project.to_owned()))
                 .filter(payment_methods::id.eq(id.as_str()))
                 .filter(payment_methods::user_id.eq(payment_method.user.as_str()))
-                .set(payment_methods::deleted_at.eq(StoredInstant(now)))
+                .set((
+                    payment_methods::deleted_at.eq(StoredInstant(now)),
+                    payment_methods::operation_id.eq(operation.id.as_str()),
+                ))
                 .returning(PaymentMethodRow::as_returning())
                 .get_result::<PaymentMethodRow>(connection)
                 .await

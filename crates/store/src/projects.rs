@@ -1,9 +1,9 @@
 //! Projects and their Stripe credentials. Not a tenant's own data: whoever asks by name here has yet to be authorised.
 
 use billfold_domain::{ProjectId, StripeAccountId, UtcTimestamp};
-use diesel::{ExpressionMethods as _, QueryDsl as _};
+use diesel::{AsChangeset, ExpressionMethods as _, Insertable, QueryDsl as _};
 use diesel_async::RunQueryDsl as _;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     Database, StoreError,
@@ -21,6 +21,33 @@ pub struct StripeCredentials {
     pub publishable_key: String,
     /// The connected account to act for, where the key is a platform's.
     pub account: Option<StripeAccountId>,
+    /// What webhooks may be signed with.
+    pub webhook_secrets: WebhookSecrets,
+}
+
+/// The signing secrets of a project's webhook endpoint that are live: none, one, or two while one takes the other's
+/// place.
+#[derive(Clone, Debug, Default)]
+pub struct WebhookSecrets {
+    /// The newest.
+    pub current: Option<SecretString>,
+    /// The one before, which Stripe may still sign with.
+    pub previous: Option<SecretString>,
+}
+
+impl WebhookSecrets {
+    /// Only this one.
+    pub fn only(secret: SecretString) -> Self {
+        Self {
+            current: Some(secret),
+            previous: None,
+        }
+    }
+
+    /// Those that are live, the newest first.
+    pub fn live(&self) -> impl Iterator<Item = &SecretString> {
+        self.current.iter().chain(&self.previous)
+    }
 }
 
 /// A project to be made.
@@ -52,7 +79,37 @@ type Row = (
     String,
     String,
     Option<String>,
+    (Option<String>, Option<String>),
 );
+
+/// Credentials on their way into their row.
+#[expect(
+    clippy::ref_option_ref,
+    reason = "what the derived code does with optional references is its own"
+)]
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = stripe_credentials)]
+#[diesel(treat_none_as_null = true)]
+struct CredentialsRow<'a> {
+    secret_key: &'a str,
+    publishable_key: &'a str,
+    account_id: Option<&'a str>,
+    webhook_secret: Option<&'a str>,
+    previous_webhook_secret: Option<&'a str>,
+}
+
+impl<'a> CredentialsRow<'a> {
+    fn of(credentials: &'a StripeCredentials) -> Self {
+        let text = |secret: &'a Option<SecretString>| secret.as_ref().map(ExposeSecret::expose_secret);
+        Self {
+            secret_key: credentials.secret_key.expose_secret(),
+            publishable_key: &credentials.publishable_key,
+            account_id: credentials.account.as_ref().map(StripeAccountId::as_str),
+            webhook_secret: text(&credentials.webhook_secrets.current),
+            previous_webhook_secret: text(&credentials.webhook_secrets.previous),
+        }
+    }
+}
 
 /// The projects of the installation.
 #[derive(Clone, Debug)]
@@ -80,9 +137,7 @@ impl Projects {
             diesel::insert_into(stripe_credentials::table)
                 .values((
                     stripe_credentials::project_id.eq(id.as_str()),
-                    stripe_credentials::secret_key.eq(stripe.secret_key.expose_secret()),
-                    stripe_credentials::publishable_key.eq(stripe.publishable_key.as_str()),
-                    stripe_credentials::account_id.eq(stripe.account.as_ref().map(StripeAccountId::as_str)),
+                    CredentialsRow::of(stripe),
                 ))
                 .execute(connection)
                 .await?;
@@ -101,11 +156,7 @@ impl Projects {
     async fn update_credentials(&self, NewProject { id, stripe }: &NewProject) -> Result<(), StoreError> {
         with_connection!(self.database, |connection| {
             diesel::update(stripe_credentials::table.filter(stripe_credentials::project_id.eq(id.as_str())))
-                .set((
-                    stripe_credentials::secret_key.eq(stripe.secret_key.expose_secret()),
-                    stripe_credentials::publishable_key.eq(stripe.publishable_key.as_str()),
-                    stripe_credentials::account_id.eq(stripe.account.as_ref().map(StripeAccountId::as_str)),
-                ))
+                .set(CredentialsRow::of(stripe))
                 .execute(connection)
                 .await?;
             Ok(())
@@ -134,11 +185,15 @@ fn all() -> _ {
         stripe_credentials::secret_key,
         stripe_credentials::publishable_key,
         stripe_credentials::account_id,
+        (
+            stripe_credentials::webhook_secret,
+            stripe_credentials::previous_webhook_secret,
+        ),
     ))
 }
 
 fn project(
-    (id, created_at, disabled_at, secret_key, publishable_key, account): Row,
+    (id, created_at, disabled_at, secret_key, publishable_key, account, webhook_secrets): Row,
 ) -> Result<Project, StoreError> {
     let unreadable = |error| StoreError::Internal(format!("project {id}: {error}"));
     Ok(Project {
@@ -151,6 +206,10 @@ fn project(
                 .map(StripeAccountId::parse)
                 .transpose()
                 .map_err(unreadable)?,
+            webhook_secrets: WebhookSecrets {
+                current: webhook_secrets.0.map(SecretString::from),
+                previous: webhook_secrets.1.map(SecretString::from),
+            },
         },
         id: ProjectId::parse(id.as_str()).map_err(unreadable)?,
     })

@@ -14,6 +14,8 @@ diesel::table! {
         secret_key -> Text,
         publishable_key -> Text,
         account_id -> Nullable<Text>,
+        webhook_secret -> Nullable<Text>,
+        previous_webhook_secret -> Nullable<Text>,
     }
 }
 
@@ -40,6 +42,9 @@ diesel::table! {
         setup_intent_id -> Nullable<Text>,
         created_at -> crate::sql_types::Instant,
         deleted_at -> Nullable<crate::sql_types::Instant>,
+        operation_id -> Nullable<Text>,
+        customer_id -> Nullable<Text>,
+        applied_read -> BigInt,
     }
 }
 
@@ -49,6 +54,7 @@ diesel::table! {
         id -> Text,
         user_id -> Text,
         created_at -> crate::sql_types::Instant,
+        operation_id -> Nullable<Text>,
     }
 }
 
@@ -64,6 +70,71 @@ diesel::table! {
         lease_expires_at -> crate::sql_types::Instant,
         created_at -> crate::sql_types::Instant,
         next_attempt_at -> crate::sql_types::Instant,
+        step -> Nullable<Text>,
+        attempts -> Integer,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (project_id, route, key) {
+        project_id -> Text,
+        route -> Text,
+        key -> Text,
+        fingerprint -> Text,
+        operation_id -> Text,
+        fence -> BigInt,
+        lease_expires_at -> crate::sql_types::Instant,
+        created_at -> crate::sql_types::Instant,
+        status -> Nullable<SmallInt>,
+        location -> Nullable<Text>,
+        body -> Nullable<Text>,
+        setup_intent_id -> Nullable<Text>,
+        secret_at -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    webhook_events (project_id, id) {
+        project_id -> Text,
+        id -> Text,
+        #[sql_name = "type"]
+        event_type -> Text,
+        object_type -> Text,
+        object_id -> Nullable<Text>,
+        created_at -> crate::sql_types::Instant,
+        received_at -> crate::sql_types::Instant,
+    }
+}
+
+diesel::table! {
+    webhook_work (project_id, object_type, object_id) {
+        project_id -> Text,
+        object_type -> Text,
+        object_id -> Text,
+        version -> BigInt,
+        attempts -> Integer,
+        next_attempt_at -> crate::sql_types::Instant,
+        fence -> BigInt,
+        lease_expires_at -> crate::sql_types::Instant,
+        parked_at -> Nullable<crate::sql_types::Instant>,
+    }
+}
+
+diesel::table! {
+    stripe_reads (project_id) {
+        project_id -> Text,
+        last_read -> BigInt,
+        next_call_at -> crate::sql_types::Instant,
+    }
+}
+
+diesel::table! {
+    chores (project_id, kind) {
+        project_id -> Text,
+        kind -> Text,
+        next_run_at -> crate::sql_types::Instant,
+        lease_expires_at -> crate::sql_types::Instant,
+        fence -> BigInt,
     }
 }
 

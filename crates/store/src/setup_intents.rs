@@ -52,4 +52,25 @@ impl SetupIntents {
             })
             .transpose()
     }
+
+    /// The setup intent that an operation has made, or `None` when it has made none.
+    pub async fn made_by(
+        &self,
+        scope: &ProjectScope,
+        operation: &str,
+    ) -> Result<Option<SetupIntentId>, StoreError> {
+        let rows = read!(
+            self.database,
+            of_project(scope.project().to_string())
+                .filter(setup_intents::operation_id.eq(operation.to_owned()))
+                .select(setup_intents::id) => String
+        )?;
+        rows.into_iter()
+            .next()
+            .map(|id| {
+                SetupIntentId::parse(id)
+                    .map_err(|error| StoreError::Internal(format!("setup intent: {error}")))
+            })
+            .transpose()
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 use billfold_auth::DevelopmentIssuer;
 use billfold_domain::{Clock as _, ProjectId, SystemClock};
 use billfold_sandbox::Sandbox;
-use billfold_store::{Database, DatabaseOptions, NewProject, Projects, StripeCredentials};
+use billfold_store::{Database, DatabaseOptions, NewProject, Projects, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -172,6 +172,7 @@ fn project(
         secret_key,
         publishable_key,
         account: None,
+        webhook_secrets: WebhookSecrets::default(),
     };
     Ok(NewProject {
         id: ProjectId::parse(name)?,

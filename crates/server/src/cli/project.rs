@@ -3,7 +3,9 @@
 use std::{io::Read as _, path::PathBuf};
 
 use billfold_domain::{Clock as _, ProjectId, StripeAccountId, SystemClock};
-use billfold_store::{Database, DatabaseOptions, NewProject, Projects, StoreError, StripeCredentials};
+use billfold_store::{
+    Database, DatabaseOptions, NewProject, Projects, StoreError, StripeCredentials, WebhookSecrets,
+};
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 
@@ -78,6 +80,7 @@ impl Create {
             secret_key: read_secret_key(&self.stripe_secret_key_file)?,
             publishable_key: publishable_key(self.stripe_publishable_key)?,
             account: self.stripe_account,
+            webhook_secrets: WebhookSecrets::default(),
         };
         let projects = projects(self.database).await?;
         match projects

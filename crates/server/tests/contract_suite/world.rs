@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use billfold_domain::{Clock as _, ProjectId};
 use billfold_sandbox::Sandbox;
 use billfold_server::application::{Application, CorsOrigins, Settings};
-use billfold_store::{Database, DatabaseOptions, NewProject, Projects, StripeCredentials};
+use billfold_store::{Database, DatabaseOptions, NewProject, Projects, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use billfold_test_support::{PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile, TcpProxy};
 use serde_json::{Value, json};
@@ -279,6 +279,7 @@ async fn make_projects(database: &Database, clock: &ManualClock) {
                 secret_key: format!("sk_test_contract_{name}").into(),
                 publishable_key: publishable_key(name),
                 account: None,
+                webhook_secrets: WebhookSecrets::default(),
             },
         };
         projects.create(&project, clock.now()).await.unwrap();

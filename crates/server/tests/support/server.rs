@@ -7,7 +7,7 @@ use billfold_domain::{Clock as _, ProjectId};
 use billfold_sandbox::Sandbox;
 use billfold_server::application::{Application, CorsOrigins, Settings};
 use billfold_service::ServiceOptions;
-use billfold_store::{NewProject, Projects, StripeCredentials};
+use billfold_store::{NewProject, Projects, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use billfold_test_support::TcpProxy;
 use secrecy::SecretString;
@@ -151,6 +151,7 @@ async fn make_projects(database: &TestDatabase, clock: &ManualClock) {
                 secret_key: SecretString::from(secret_key(name)),
                 publishable_key: publishable_key(name),
                 account: None,
+                webhook_secrets: WebhookSecrets::default(),
             },
         };
         projects

@@ -4,7 +4,7 @@ use billfold_domain::CustomerId;
 use billfold_store::Operation;
 use billfold_stripe::{CustomerQuery, NewCustomer};
 
-use super::drive::{Failure, is_kept, key, looked_for_since};
+use super::drive::{Failure, is_kept, looked_for_since};
 use crate::{ServiceError, Tenant, engine::Engine, world::World};
 
 impl<W: World> Engine<W> {
@@ -44,12 +44,12 @@ impl<W: World> Engine<W> {
     }
 
     async fn make_customer(&self, tenant: &Tenant, operation: &mut Operation) -> Result<CustomerId, Failure> {
+        let key = self.key(operation, "customer")?;
         let new = NewCustomer {
             project: tenant.scope.project(),
             user: &operation.user,
             operation: &operation.id,
         };
-        let key = key(operation, "customer")?;
         match self.world.create_customer(tenant, &new, &key).await {
             Ok(customer) => Ok(customer),
             Err(error) if is_kept(&error) => {

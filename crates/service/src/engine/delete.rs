@@ -6,7 +6,7 @@ use billfold_domain::{
 use billfold_store::Operation;
 use billfold_stripe::StripeError;
 
-use super::drive::{Failure, is_kept, key};
+use super::drive::{Failure, is_kept};
 use crate::{ServiceError, Tenant, engine::Engine, world::World};
 
 impl<W: World> Engine<W> {
@@ -53,7 +53,7 @@ impl<W: World> Engine<W> {
     ) -> Result<SetupIntentStatus, Failure> {
         match self
             .world
-            .cancel_setup_intent(tenant, id, &key(operation, "cancel")?)
+            .cancel_setup_intent(tenant, id, &self.key(operation, "cancel")?)
             .await
         {
             Ok(canceled) => Ok(canceled.status),
@@ -84,7 +84,7 @@ impl<W: World> Engine<W> {
     ) -> Result<(), Failure> {
         match self
             .world
-            .detach_payment_method(tenant, id, &key(operation, "detach")?)
+            .detach_payment_method(tenant, id, &self.key(operation, "detach")?)
             .await
         {
             // Gone already, by whichever way: that is what was wanted.

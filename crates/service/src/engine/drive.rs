@@ -66,19 +66,29 @@ pub(super) fn looked_for_since(operation: &Operation) -> UtcTimestamp {
     operation.created_at.plus(time::Duration::minutes(-10))
 }
 
-/// Stripe's idempotency key for a step of an operation.
-pub(super) fn key(operation: &Operation, step: &str) -> Result<IdempotencyKey, ServiceError> {
-    let text = format!("{}.{step}.{}", operation.id, operation.epoch);
-    IdempotencyKey::parse(text).map_err(|error| ServiceError::internal(error.to_string()))
-}
+/// How long a step may be sent without a look whether it was done before. Stripe forgets a key after a day at the
+/// earliest: a process that stood still for longer would do twice what another has done meanwhile.
+const SENT_WITHOUT_A_LOOK: time::Duration = time::Duration::hours(23);
 
 /// How long the reconciler waits before the next attempt: twice as long each time, a minute at most.
-fn wait_before(attempts: i64) -> Duration {
+fn wait_before(attempts: i32) -> Duration {
     let doublings = u32::try_from(attempts.clamp(0, 6)).unwrap_or(0);
     Duration::from_secs(1 << doublings).min(Duration::from_mins(1))
 }
 
 impl<W: World> Engine<W> {
+    /// Stripe's idempotency key for a step of an operation, which has now got to that step. Whoever drives an operation
+    /// anew has looked; its first driver has not, and may not be too late.
+    pub(super) fn key(&self, operation: &mut Operation, step: &str) -> Result<IdempotencyKey, ServiceError> {
+        operation.step = Some(step.to_owned());
+        let too_late = self.world.now() > operation.created_at.plus(SENT_WITHOUT_A_LOOK);
+        if operation.fence == 1 && too_late {
+            return Err(ServiceError::unavailable("an operation stood still for a day"));
+        }
+        let text = format!("{}.{step}.{}", operation.id, operation.epoch);
+        IdempotencyKey::parse(text).map_err(|error| ServiceError::internal(error.to_string()))
+    }
+
     /// Drives an operation that another began, for its own sake. Its refusal is its beginner's to know.
     pub(crate) async fn drive_older(
         &self,
@@ -141,7 +151,7 @@ impl<W: World> Engine<W> {
             self.world.end(&tenant.scope, operation).await
         } else {
             self.world
-                .release(&tenant.scope, operation, wait_before(operation.fence))
+                .release(&tenant.scope, operation, wait_before(operation.attempts))
                 .await
         };
         if let Err(settling) = settled {

@@ -17,9 +17,11 @@ const CONFIRMATION_WINDOW: Duration = Duration::hours(24);
 const OLDER_OPERATIONS: usize = 3;
 
 impl<W: World> Engine<W> {
+    /// Saves a payment method by the operation of this name, whether this call begins it or an earlier one did.
     pub(crate) async fn create_payment_method(
         &self,
         tenant: &Tenant,
+        operation: &str,
         id: &PaymentMethodId,
         user: &UserId,
         confirmation: Confirmation,
@@ -28,7 +30,7 @@ impl<W: World> Engine<W> {
         for _ in 0..OLDER_OPERATIONS {
             let subject = Subject::PaymentMethod(id.clone());
             let new = NewOperation {
-                id: self.world.operation_name(),
+                id: operation.to_owned(),
                 kind,
                 subject,
                 user: user.clone(),
@@ -47,6 +49,10 @@ impl<W: World> Engine<W> {
                     }));
                 }
                 BeginCreate::Held(older) => self.drive_older(tenant, older).await?,
+                BeginCreate::Done(payment_method) => {
+                    let shown = self.look_at_confirmation(tenant, payment_method).await?;
+                    return Ok(SavedPaymentMethod::Created(shown));
+                }
                 BeginCreate::Saved(payment_method) => {
                     let shown = self.look_at_confirmation(tenant, payment_method).await;
                     return match shown {
@@ -69,17 +75,18 @@ impl<W: World> Engine<W> {
         Err(ServiceError::Busy)
     }
 
+    /// Deletes a payment method by the operation of this name, whether this call begins it or an earlier one did.
     pub(crate) async fn delete_payment_method(
         &self,
         tenant: &Tenant,
+        operation: &str,
         id: &PaymentMethodId,
         owner: Option<&UserId>,
     ) -> Result<PaymentMethod, ServiceError> {
         for _ in 0..OLDER_OPERATIONS {
-            let operation = self.world.operation_name();
             match self
                 .world
-                .begin_delete(&tenant.scope, operation, id, owner)
+                .begin_delete(&tenant.scope, operation.to_owned(), id, owner)
                 .await?
             {
                 BeginDelete::Held(operation, payment_method)
@@ -89,6 +96,7 @@ impl<W: World> Engine<W> {
                     return Ok(payment_method);
                 }
                 BeginDelete::Held(older, _) => self.drive_older(tenant, older).await?,
+                BeginDelete::Done(payment_method) => return Ok(payment_method),
                 BeginDelete::NotFound => return Err(ServiceError::NotFound),
                 BeginDelete::Busy => return Err(ServiceError::Busy),
             }
@@ -142,7 +150,8 @@ impl<W: World> Engine<W> {
                 self.give_up(tenant, &payment_method).await
             }
             Some(_) if self.world.now() > payment_method.created_at.plus(CONFIRMATION_WINDOW) => {
-                self.delete_payment_method(tenant, id, None).await?;
+                let operation = self.world.operation_name();
+                self.delete_payment_method(tenant, &operation, id, None).await?;
                 Err(ServiceError::NotFound)
             }
             Some(found) => Ok(ShownPaymentMethod {

@@ -4,23 +4,28 @@ use billfold_domain::{CustomerId, PaymentMethodId, SetupIntent, UserId};
 use billfold_store::{Claim, NewOperation, Operation, OperationKind, Subject};
 use billfold_stripe::{MissingResource, NewSetupIntent, SetupIntentQuery, StripeError, StripeSetupIntent};
 
-use super::drive::{Failure, is_kept, key, looked_for_since};
+use super::drive::{Failure, is_kept, looked_for_since};
 use crate::{ServiceError, Tenant, engine::Engine, setup_intents, world::World};
 
 /// How often a customer that is gone at Stripe is replaced within one operation.
 const REPLACED_CUSTOMERS: usize = 2;
 
 impl<W: World> Engine<W> {
-    /// Makes a setup intent for a user, and the user's customer if there is none.
+    /// Makes a setup intent for a user, and the user's customer if there is none, by the operation of this name,
+    /// whether this call begins it or an earlier one did.
     pub(crate) async fn create_setup_intent(
         &self,
         tenant: &Tenant,
+        operation: &str,
         user: UserId,
     ) -> Result<SetupIntent, ServiceError> {
-        let id = self.world.operation_name();
-        let subject = Subject::SetupIntent(id.clone());
+        if let Some(made) = self.world.find_setup_intent(&tenant.scope, operation).await? {
+            let made = self.world.retrieve_setup_intent(tenant, &made).await?;
+            return setup_intents::shown(tenant, user, made);
+        }
+        let subject = Subject::SetupIntent(operation.to_owned());
         let new = NewOperation {
-            id,
+            id: operation.to_owned(),
             kind: OperationKind::CreateSetupIntent,
             subject,
             user,
@@ -69,6 +74,7 @@ impl<W: World> Engine<W> {
             {
                 return Ok(made);
             }
+            let key = self.key(operation, "setup_intent")?;
             let new = NewSetupIntent {
                 customer: &customer,
                 payment_method,
@@ -76,7 +82,6 @@ impl<W: World> Engine<W> {
                 user: &operation.user,
                 operation: &operation.id,
             };
-            let key = key(operation, "setup_intent")?;
             match self.world.create_setup_intent(tenant, &new, &key).await {
                 Ok(made) => return Ok(made),
                 Err(StripeError::ResourceMissing {

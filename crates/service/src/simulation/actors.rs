@@ -5,7 +5,9 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use billfold_domain::{PaymentMethodId, PaymentMethodStatus, UserId};
 
 use super::world::SimulatedWorld;
-use crate::{Confirmation, SavedPaymentMethod, ServiceError, Tenant, engine::Engine};
+use crate::{
+    Confirmation, SavedPaymentMethod, ServiceError, Tenant, engine::Engine, world::Surroundings as _,
+};
 
 /// A wish of a tenant's.
 #[derive(Clone, Debug)]
@@ -44,8 +46,9 @@ pub(super) fn act(engine: Arc<Engine<SimulatedWorld>>, tenant: Tenant, wish: Wis
     Box::pin(async move {
         match wish {
             Wish::Create(id, user, confirmation) => {
+                let operation = engine.world.operation_name();
                 match engine
-                    .create_payment_method(&tenant, &id, &user, confirmation)
+                    .create_payment_method(&tenant, &operation, &id, &user, confirmation)
                     .await
                 {
                     Ok(SavedPaymentMethod::Created(shown) | SavedPaymentMethod::Existing(shown)) => {
@@ -56,14 +59,20 @@ pub(super) fn act(engine: Arc<Engine<SimulatedWorld>>, tenant: Tenant, wish: Wis
                     Err(error) => refused(&error),
                 }
             }
-            Wish::Delete(id) => engine
-                .delete_payment_method(&tenant, &id, None)
-                .await
-                .map_or_else(|error| refused(&error), |_| Told::Done),
-            Wish::SetupIntent(user) => engine
-                .create_setup_intent(&tenant, user)
-                .await
-                .map_or_else(|error| refused(&error), |_| Told::Done),
+            Wish::Delete(id) => {
+                let operation = engine.world.operation_name();
+                engine
+                    .delete_payment_method(&tenant, &operation, &id, None)
+                    .await
+                    .map_or_else(|error| refused(&error), |_| Told::Done)
+            }
+            Wish::SetupIntent(user) => {
+                let operation = engine.world.operation_name();
+                engine
+                    .create_setup_intent(&tenant, &operation, user)
+                    .await
+                    .map_or_else(|error| refused(&error), |_| Told::Done)
+            }
             Wish::Reconcile => engine
                 .drive_due(&tenant)
                 .await

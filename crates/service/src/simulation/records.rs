@@ -25,6 +25,8 @@ pub(super) struct Held {
 pub(super) struct MethodRow {
     pub(super) payment_method: PaymentMethod,
     pub(super) deleted: bool,
+    /// The operation that saved it or began to delete it.
+    operation: String,
 }
 
 #[derive(Default)]
@@ -32,7 +34,8 @@ pub(super) struct RecordsState {
     pub(super) customers: BTreeMap<UserId, CustomerId>,
     pub(super) methods: BTreeMap<PaymentMethodId, MethodRow>,
     pub(super) operations: BTreeMap<String, Held>,
-    pub(super) setup_intents: BTreeMap<SetupIntentId, UserId>,
+    /// What each operation has made.
+    pub(super) setup_intents: BTreeMap<String, SetupIntentId>,
 }
 
 impl SimulatedWorld {
@@ -71,6 +74,8 @@ fn claim(state: &mut State, new: &NewOperation) -> Option<Operation> {
                 user: new.user.clone(),
                 epoch: 0,
                 fence: 0,
+                attempts: 0,
+                step: None,
                 created_at: now,
             },
             lease_expires_at: now.plus(-LEASE),
@@ -151,6 +156,11 @@ impl Records for SimulatedWorld {
         .await
     }
 
+    async fn find_setup_intent(&self, _: &ProjectScope, operation: &str) -> Recorded<Option<SetupIntentId>> {
+        self.record(|state| Ok(state.records.setup_intents.get(operation).cloned()))
+            .await
+    }
+
     async fn begin(&self, _: &ProjectScope, new: &NewOperation) -> Recorded<Claim> {
         self.record(|state| Ok(claim(state, new).map_or(Claim::Busy, Claim::Held)))
             .await
@@ -165,6 +175,9 @@ impl Records for SimulatedWorld {
     ) -> Recorded<BeginCreate> {
         self.record(|state| {
             match state.records.methods.get(id).filter(|row| !row.deleted) {
+                Some(row) if row.operation == new.id => {
+                    return Ok(BeginCreate::Done(row.payment_method.clone()));
+                }
                 Some(row) if row.payment_method.user == new.user => {
                     return Ok(BeginCreate::Saved(row.payment_method.clone()));
                 }
@@ -200,7 +213,11 @@ impl Records for SimulatedWorld {
             let open = state.records.operations.get(&subject_key(&subject));
             let joinable = open.is_some_and(|held| held.operation.kind == OperationKind::DeletePaymentMethod);
             if row.deleted && !joinable {
-                return Ok(BeginDelete::NotFound);
+                return Ok(if row.operation == operation {
+                    BeginDelete::Done(payment_method)
+                } else {
+                    BeginDelete::NotFound
+                });
             }
             let kind = OperationKind::DeletePaymentMethod;
             let new = NewOperation {
@@ -213,7 +230,9 @@ impl Records for SimulatedWorld {
                 return Ok(BeginDelete::Busy);
             };
             if held.kind == kind {
-                state.records.methods.get_mut(id).unwrap().deleted = true;
+                let row = state.records.methods.get_mut(id).unwrap();
+                row.deleted = true;
+                row.operation.clone_from(&held.id);
             }
             Ok(BeginDelete::Held(held, payment_method))
         })
@@ -243,6 +262,8 @@ impl Records for SimulatedWorld {
         self.record(|state| {
             let now = state.now;
             if let Some(held) = held_mut(state, operation) {
+                held.operation.attempts += 1;
+                held.operation.step.clone_from(&operation.step);
                 held.lease_expires_at = now.plus(time::Duration::seconds(-1));
                 held.next_attempt_at = now.plus(retry_in.try_into().unwrap());
             }
@@ -273,6 +294,7 @@ impl Records for SimulatedWorld {
             let row = MethodRow {
                 payment_method: payment_method.clone(),
                 deleted: false,
+                operation: operation.id.clone(),
             };
             state.records.methods.insert(payment_method.id.clone(), row);
             Ok(())
@@ -314,7 +336,7 @@ impl Records for SimulatedWorld {
             state
                 .records
                 .setup_intents
-                .insert(id.clone(), operation.user.clone());
+                .insert(operation.id.clone(), id.clone());
             Ok(())
         })
         .await

@@ -12,6 +12,7 @@ use billfold_domain::{
 use billfold_store::{
     BeginCreate, BeginDelete, Claim, Customers, Database, DatabaseOptions, NewOperation, NewProject,
     Operation, OperationKind, Operations, PaymentMethods, Projects, SetupIntents, StripeCredentials, Subject,
+    WebhookSecrets,
 };
 use billfold_test_support::{PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile};
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _};
@@ -353,6 +354,7 @@ pub(crate) fn new_project(name: &str) -> NewProject {
             secret_key: SecretString::from(format!("sk_test_{name}")),
             publishable_key: format!("pk_test_{name}"),
             account: None,
+            webhook_secrets: WebhookSecrets::default(),
         },
     }
 }

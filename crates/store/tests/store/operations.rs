@@ -80,6 +80,7 @@ async fn a_released_operation_is_taken_over_as_it_began(
         second,
         billfold_store::Operation {
             fence: 2,
+            attempts: 1,
             ..first.clone()
         }
     );
@@ -315,7 +316,14 @@ async fn what_is_left_open_comes_due_and_is_claimed_once(
     );
     assert_eq!(other.operations.claim_due(&other.scope).await.unwrap(), None);
     let claimed = tenant.operations.claim_due(&tenant.scope).await.unwrap().unwrap();
-    assert_eq!(claimed, billfold_store::Operation { fence: 2, ..second });
+    assert_eq!(
+        claimed,
+        billfold_store::Operation {
+            fence: 2,
+            attempts: 1,
+            ..second
+        }
+    );
     assert_eq!(tenant.operations.claim_due(&tenant.scope).await.unwrap(), None);
     assert_eq!(tenant.operations.projects_due().await.unwrap(), []);
 }

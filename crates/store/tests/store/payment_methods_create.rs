@@ -82,7 +82,14 @@ async fn an_older_operation_on_the_method_ends_first(
         .await
         .unwrap();
     let operation = held(tenant.begin_create("pm_1", "anna", 100).await);
-    assert_eq!(operation, billfold_store::Operation { fence: 2, ..older });
+    assert_eq!(
+        operation,
+        billfold_store::Operation {
+            fence: 2,
+            attempts: 1,
+            ..older
+        }
+    );
 }
 
 #[rstest]
@@ -225,6 +232,7 @@ async fn of_many_who_save_the_same_method_one_does(
         for race in racing {
             match race.await.unwrap() {
                 BeginCreate::Held(operation) => holders.push(operation),
+                BeginCreate::Done(_) => panic!("each race has operations of its own"),
                 BeginCreate::LimitReached => panic!("there is no limit to reach"),
                 BeginCreate::OwnedByAnother if users == 1 => panic!("there is no other"),
                 BeginCreate::Saved(_) | BeginCreate::OwnedByAnother | BeginCreate::Busy => {}

@@ -121,7 +121,11 @@ async fn a_deletion_that_was_left_open_is_joined(
         .await
         .unwrap();
     let joined = tenant.begin_delete(&method.id, owner).await;
-    let expected = Operation { fence: 2, ..first };
+    let expected = Operation {
+        fence: 2,
+        attempts: 1,
+        ..first
+    };
     assert_eq!(joined, BeginDelete::Held(expected.clone(), method.clone()));
     assert_eq!(tenant.find("pm_1").await, None);
     tenant.operations.end(&tenant.scope, &expected).await.unwrap();
@@ -148,7 +152,14 @@ async fn an_older_creation_ends_before_the_deletion_begins(
         .await
         .unwrap();
     let taken_over = held(tenant.begin_delete(&method.id, None).await);
-    assert_eq!(taken_over, Operation { fence: 2, ..older });
+    assert_eq!(
+        taken_over,
+        Operation {
+            fence: 2,
+            attempts: 1,
+            ..older
+        }
+    );
     assert_eq!(
         tenant.find("pm_1").await,
         Some(method),

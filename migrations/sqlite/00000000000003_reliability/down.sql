@@ -1,0 +1,16 @@
+drop table chores;
+drop table stripe_reads;
+drop table webhook_work;
+drop table webhook_events;
+drop table idempotency_keys;
+alter table stripe_credentials drop column webhook_secret;
+alter table stripe_credentials drop column previous_webhook_secret;
+alter table operations drop column step;
+alter table operations drop column attempts;
+drop index setup_intents_by_operation;
+alter table setup_intents drop column operation_id;
+drop index payment_methods_by_setup_intent;
+drop index payment_methods_by_customer;
+alter table payment_methods drop column operation_id;
+alter table payment_methods drop column customer_id;
+alter table payment_methods drop column applied_read;

@@ -3,20 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use billfold_domain::{
-    Clock, CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
+    Card, Clock, CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId,
+    UtcTimestamp,
 };
 use billfold_store::{
     BeginCreate, BeginDelete, Claim, Customers, NewOperation, Operation, Operations, PaymentMethods,
-    SetupIntents,
+    SetupIntents, StripeReads, Subject,
 };
 use billfold_stripe::{
-    CustomerQuery, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery, StripeClient,
-    StripeCustomer, StripePage, StripePaymentMethod, StripeSetupIntent,
+    CustomerQuery, CustomerState, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery,
+    StripeClient, StripeCustomer, StripePage, StripePaymentMethod, StripeSetupIntent,
 };
 
 use crate::{
     Identifiers, Tenant,
-    world::{Called, Recorded, Records, Stripe, Surroundings},
+    world::{Called, Mirror, Recorded, Records, Stripe, Surroundings},
 };
 
 pub(crate) struct RealWorld {
@@ -24,6 +25,7 @@ pub(crate) struct RealWorld {
     pub(crate) customers: Customers,
     pub(crate) operations: Operations,
     pub(crate) setup_intents: SetupIntents,
+    pub(crate) reads: StripeReads,
     pub(crate) stripe: StripeClient,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) identifiers: Arc<dyn Identifiers>,
@@ -164,6 +166,66 @@ impl Records for RealWorld {
         self.operations
             .finish_setup_intent(scope, operation, id, created_at)
             .await
+    }
+}
+
+impl Mirror for RealWorld {
+    async fn next_read(&self, scope: &ProjectScope) -> Recorded<i64> {
+        let read = self.reads.next(scope).await?;
+        self.pause(read.wait).await;
+        Ok(read.number)
+    }
+
+    async fn is_open(&self, scope: &ProjectScope, subject: &Subject) -> Recorded<bool> {
+        self.operations.is_open(scope, subject).await
+    }
+
+    async fn find_payment_method(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+    ) -> Recorded<Option<PaymentMethod>> {
+        self.payment_methods.find(scope, id).await
+    }
+
+    async fn find_by_setup_intent(
+        &self,
+        scope: &ProjectScope,
+        setup_intent: &SetupIntentId,
+    ) -> Recorded<Option<PaymentMethod>> {
+        self.payment_methods
+            .find_by_setup_intent(scope, setup_intent)
+            .await
+    }
+
+    async fn refresh_card(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+        read: i64,
+        card: &Card,
+    ) -> Recorded<bool> {
+        self.payment_methods.refresh_card(scope, id, read, card).await
+    }
+
+    async fn remove_detached(&self, scope: &ProjectScope, id: &PaymentMethodId, read: i64) -> Recorded<bool> {
+        self.payment_methods
+            .remove_detached(scope, id, read, self.now())
+            .await
+    }
+
+    async fn knows_customer(&self, scope: &ProjectScope, customer: &CustomerId) -> Recorded<bool> {
+        self.payment_methods.knows_customer(scope, customer).await
+    }
+
+    async fn remove_customer(&self, scope: &ProjectScope, customer: &CustomerId) -> Recorded<usize> {
+        self.payment_methods
+            .remove_customer(scope, customer, self.now())
+            .await
+    }
+
+    async fn retrieve_customer(&self, tenant: &Tenant, id: &CustomerId) -> Called<CustomerState> {
+        tenant.account(&self.stripe).retrieve_customer(id).await
     }
 }
 

@@ -3,7 +3,9 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use billfold_domain::{Clock, ProjectScope};
-use billfold_store::{Customers, Database, Operations, PaymentMethods, Projects, SetupIntents, StoreError};
+use billfold_store::{
+    Customers, Database, Operations, PaymentMethods, Projects, SetupIntents, StoreError, StripeReads,
+};
 use billfold_stripe::StripeClient;
 use tokio::runtime::Handle;
 
@@ -58,6 +60,7 @@ impl Service {
             customers: Customers::new(database.clone()),
             operations: Operations::new(database.clone()),
             setup_intents: setup_intents.clone(),
+            reads: StripeReads::new(database.clone()),
             stripe,
             clock: Arc::clone(&clock),
             identifiers,

@@ -6,12 +6,12 @@
 use std::{future::Future, time::Duration};
 
 use billfold_domain::{
-    CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
+    Card, CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
 };
-use billfold_store::{BeginCreate, BeginDelete, Claim, NewOperation, Operation, StoreError};
+use billfold_store::{BeginCreate, BeginDelete, Claim, NewOperation, Operation, StoreError, Subject};
 use billfold_stripe::{
-    CustomerQuery, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery, StripeCustomer,
-    StripeError, StripePage, StripePaymentMethod, StripeSetupIntent,
+    CustomerQuery, CustomerState, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery,
+    StripeCustomer, StripeError, StripePage, StripePaymentMethod, StripeSetupIntent,
 };
 
 use crate::Tenant;
@@ -163,6 +163,53 @@ pub(crate) trait Stripe: Send + Sync {
         tenant: &Tenant,
         query: &SetupIntentQuery<'_>,
     ) -> impl Future<Output = Called<StripePage<StripeSetupIntent>>> + Send;
+}
+
+/// What keeps the records true to Stripe where others change things there. Each does what the method of the same
+/// meaning in `billfold-store` or `billfold-stripe` says.
+pub(crate) trait Mirror: Send + Sync {
+    /// Grants the next read of the tenant's account, and waits until its turn. Gives its number.
+    fn next_read(&self, scope: &ProjectScope) -> impl Future<Output = Recorded<i64>> + Send;
+    fn is_open(&self, scope: &ProjectScope, subject: &Subject)
+    -> impl Future<Output = Recorded<bool>> + Send;
+    fn find_payment_method(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+    ) -> impl Future<Output = Recorded<Option<PaymentMethod>>> + Send;
+    fn find_by_setup_intent(
+        &self,
+        scope: &ProjectScope,
+        setup_intent: &SetupIntentId,
+    ) -> impl Future<Output = Recorded<Option<PaymentMethod>>> + Send;
+    fn refresh_card(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+        read: i64,
+        card: &Card,
+    ) -> impl Future<Output = Recorded<bool>> + Send;
+    fn remove_detached(
+        &self,
+        scope: &ProjectScope,
+        id: &PaymentMethodId,
+        read: i64,
+    ) -> impl Future<Output = Recorded<bool>> + Send;
+    fn knows_customer(
+        &self,
+        scope: &ProjectScope,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Recorded<bool>> + Send;
+    fn remove_customer(
+        &self,
+        scope: &ProjectScope,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Recorded<usize>> + Send;
+    fn retrieve_customer(
+        &self,
+        tenant: &Tenant,
+        id: &CustomerId,
+    ) -> impl Future<Output = Called<CustomerState>> + Send;
 }
 
 /// All that the engine stands on.

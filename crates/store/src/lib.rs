@@ -8,6 +8,7 @@ mod database;
 mod error;
 mod migrations;
 mod operations;
+mod payment_method_mirror;
 mod payment_method_page;
 mod payment_method_row;
 mod payment_methods;
@@ -17,6 +18,7 @@ mod schema;
 mod setup_intents;
 mod sql_types;
 mod sqlite;
+mod stripe_reads;
 
 pub use customers::Customers;
 pub use database::{Database, DatabaseOptions};
@@ -26,3 +28,4 @@ pub use operations::{Claim, NewOperation, Operation, OperationKind, Operations, 
 pub use payment_methods::{BeginCreate, BeginDelete, PaymentMethods};
 pub use projects::{NewProject, Project, Projects, StripeCredentials, WebhookSecrets};
 pub use setup_intents::{SetupIntents, StoredSetupIntent};
+pub use stripe_reads::{StripeRead, StripeReads};

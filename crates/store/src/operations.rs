@@ -16,6 +16,7 @@ use crate::{
     payment_method_row::PaymentMethodRow,
     schema::{customers, operations, payment_methods, setup_intents},
     sql_types::{StoredInstant, database_now, database_time_in},
+    stripe_reads::newest_read,
 };
 
 /// How long a claim holds before another may take over. Short, so that a crash is soon mended; a call to Stripe that
@@ -367,6 +368,18 @@ impl Operations {
         rows.into_iter().map(project).collect()
     }
 
+    /// Whether an operation is open on the subject.
+    pub async fn is_open(&self, scope: &ProjectScope, subject: &Subject) -> Result<bool, StoreError> {
+        let open = read!(
+            self.database,
+            operations::table
+                .filter(operations::project_id.eq(scope.project().to_string()))
+                .filter(operations::subject.eq(subject.to_text()))
+                .select(operations::id) => String
+        )?;
+        Ok(!open.is_empty())
+    }
+
     /// Lets the operation's steps run anew at Stripe, under new idempotency keys.
     pub async fn raise_epoch(
         &self,
@@ -412,6 +425,7 @@ impl Operations {
                     &row,
                     payment_methods::operation_id.eq(operation.id.as_str()),
                     payment_methods::customer_id.eq(customer),
+                    payment_methods::applied_read.eq(newest_read(project.to_owned())),
                 ))
                 .on_conflict((payment_methods::project_id, payment_methods::id))
                 .do_update()
@@ -419,6 +433,7 @@ impl Operations {
                     &row,
                     payment_methods::operation_id.eq(excluded(payment_methods::operation_id)),
                     payment_methods::customer_id.eq(excluded(payment_methods::customer_id)),
+                    payment_methods::applied_read.eq(excluded(payment_methods::applied_read)),
                     payment_methods::deleted_at.eq(None::<StoredInstant>),
                 ))
                 .execute(connection)

@@ -17,6 +17,7 @@ use crate::{
     payment_method_row::PaymentMethodRow,
     schema::payment_methods,
     sql_types::StoredInstant,
+    stripe_reads::newest_read,
 };
 
 /// How the saving of a payment method may begin.
@@ -59,18 +60,18 @@ const CREATING: [&str; 2] = [
 /// The payment methods of every project, each call within one.
 #[derive(Clone, Debug)]
 pub struct PaymentMethods {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 /// Every row of a project, the deleted ones included.
 #[diesel::dsl::auto_type]
-fn rows(project: String) -> _ {
+pub(crate) fn rows(project: String) -> _ {
     payment_methods::table.filter(payment_methods::project_id.eq(project))
 }
 
 /// Every payment method of a project that is shown.
 #[diesel::dsl::auto_type]
-fn shown(project: String) -> _ {
+pub(crate) fn shown(project: String) -> _ {
     let of_project: rows = rows(project);
     of_project.filter(payment_methods::deleted_at.is_null())
 }
@@ -361,7 +362,10 @@ impl PaymentMethods {
                 id.to_string(),
                 setup_intent.to_string(),
             ))
-            .set(payment_methods::setup_intent_id.eq(None::<String>))
+            .set((
+                payment_methods::setup_intent_id.eq(None::<String>),
+                payment_methods::applied_read.eq(newest_read(scope.project().to_string())),
+            ))
             .execute(connection)
             .await?;
             Ok(())

@@ -140,3 +140,4 @@ diesel::table! {
 
 diesel::joinable!(stripe_credentials -> projects (project_id));
 diesel::allow_tables_to_appear_in_same_query!(projects, stripe_credentials);
+diesel::allow_tables_to_appear_in_same_query!(payment_methods, stripe_reads);

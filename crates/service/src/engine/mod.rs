@@ -9,8 +9,11 @@ mod delete;
 mod drive;
 mod payment_methods;
 mod reconcile;
+mod refresh;
 mod setup_intent;
 mod use_customer;
+
+pub(crate) use refresh::Refreshed;
 
 /// The engine, in its world.
 pub(crate) struct Engine<W> {

@@ -9,6 +9,7 @@ mod connecting;
 mod customers;
 mod isolation;
 mod migrations;
+mod mirror;
 mod operations;
 mod operations_fence;
 mod pages;

@@ -7,6 +7,7 @@ mod account_payment_methods;
 mod account_setup_intents;
 mod card_display;
 mod confirmation;
+mod connections;
 mod create;
 mod cross_origin;
 mod declines;

@@ -6,6 +6,7 @@
 mod customers;
 mod database;
 mod error;
+mod idempotency_keys;
 mod migrations;
 mod operations;
 mod payment_method_page;
@@ -21,6 +22,7 @@ mod sqlite;
 pub use customers::Customers;
 pub use database::{Database, DatabaseOptions};
 pub use error::StoreError;
+pub use idempotency_keys::{HeldKey, IdempotencyKeys, KeptAnswer, KeyClaim, NewKey, TakenSecret};
 pub use migrations::MigrationReport;
 pub use operations::{Claim, NewOperation, Operation, OperationKind, Operations, Subject};
 pub use payment_methods::{BeginCreate, BeginDelete, PaymentMethods};

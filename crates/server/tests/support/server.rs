@@ -190,6 +190,11 @@ impl Server {
         StripeAccount::of_project(&self.client, &self.sandbox.url(), project)
     }
 
+    /// All that the database holds; `None` for one in memory.
+    pub(crate) async fn stored(&self) -> Option<String> {
+        self.database.contents().await
+    }
+
     /// What stands between the server and its database.
     pub(crate) fn database_proxy(&self) -> &TcpProxy {
         let proxy = self.database.proxy.as_ref();

@@ -181,13 +181,13 @@ fn summary(faults: &[PropertyFault]) -> String {
 /// Adds the headers that go with the error.
 fn with_headers(reply: Reply, error: &ApiError) -> Reply {
     match error {
-        ApiError::Unauthenticated => reply.header(header::WWW_AUTHENTICATE, "Bearer"),
+        ApiError::Unauthenticated => reply.header(header::WWW_AUTHENTICATE, &"Bearer"),
         ApiError::MethodNotAllowed(allowed) => reply.header(header::ALLOW, allowed),
         // What is left of a body that nobody will read must not be taken for the next request.
         ApiError::BodyTooLarge => reply.last_on_connection(),
-        ApiError::Service(ServiceError::Busy) => reply.header(header::RETRY_AFTER, 1),
+        ApiError::Service(ServiceError::Busy) => reply.header(header::RETRY_AFTER, &1),
         ApiError::Service(ServiceError::Unavailable { retry_after, .. }) => {
-            reply.header(header::RETRY_AFTER, whole_seconds(*retry_after))
+            reply.header(header::RETRY_AFTER, &whole_seconds(*retry_after))
         }
         _ => reply,
     }

@@ -57,7 +57,7 @@ impl Reply {
     }
 
     /// Adds a header.
-    pub(crate) fn header(mut self, name: HeaderName, value: impl ToString) -> Self {
+    pub(crate) fn header(mut self, name: HeaderName, value: &impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }
@@ -91,7 +91,7 @@ impl From<GivenAnswer> for Reply {
             ..Self::empty(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         };
         if given.replayed {
-            reply.header(REPLAYED, true)
+            reply.header(REPLAYED, &true)
         } else {
             reply
         }

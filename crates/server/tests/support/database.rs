@@ -86,6 +86,25 @@ impl TestDatabase {
     }
 }
 
+impl TestDatabase {
+    /// Runs statements behind the server's back. PostgreSQL only.
+    pub(crate) async fn execute(&self, statements: &str) {
+        let Place::Server(server) = &self.place else {
+            panic!("only PostgreSQL has a way behind the server's back");
+        };
+        let (client, connection) = tokio_postgres::connect(server.url(), tokio_postgres::NoTls)
+            .await
+            .expect("the database should be reached");
+        let driving = tokio::spawn(connection);
+        client
+            .batch_execute(statements)
+            .await
+            .expect("the statements run");
+        drop(client);
+        driving.await.expect("it ends").expect("it ends well");
+    }
+}
+
 async fn contents_of_postgres(url: &str) -> String {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
         .await

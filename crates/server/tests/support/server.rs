@@ -195,6 +195,11 @@ impl Server {
         self.database.contents().await
     }
 
+    /// Runs statements behind the server's back. PostgreSQL only.
+    pub(crate) async fn sql(&self, statements: &str) {
+        self.database.execute(statements).await;
+    }
+
     /// What stands between the server and its database.
     pub(crate) fn database_proxy(&self) -> &TcpProxy {
         let proxy = self.database.proxy.as_ref();

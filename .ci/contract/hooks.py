@@ -9,6 +9,7 @@ import os
 import re
 import urllib.parse
 import urllib.request
+import uuid
 import zlib
 
 import schemathesis
@@ -23,6 +24,7 @@ PROJECT = os.environ.get("BILLFOLD_PROJECT", "demo")
 PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 STRIPE_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 USER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 ACCOUNT_PREFIX = "/v1/"
 
 # A card that is fine, one that needs 3-D Secure, two that are declined, and the two wallets; the fine one most often.
@@ -158,10 +160,17 @@ def before_call(context, case, kwargs):
         exchange_cursors(case.query, stateful)
     if operation in CREATES and isinstance(case.body, dict):
         exchange_body(operation, case.body, stateful)
+    exchange_key(case.headers)
 
 
 # In the stateful phase a request that is sent again must fare as it did the first time, or the phase takes the server
 # for a fickle one and ends early. So there each create saves a payment method of its own, and only links give ids.
+
+
+def exchange_key(headers):
+    """A key of its own for each request: the same for two that differ is refused, as it should be."""
+    if is_well_formed((headers or {}).get("Idempotency-Key"), IDEMPOTENCY_KEY):
+        headers["Idempotency-Key"] = str(uuid.uuid4())
 
 
 def exchange_path(operation, parameters, stateful):

@@ -210,7 +210,7 @@ fn cors(origins: &CorsOrigins) -> Cors {
         .allowed_methods([Method::GET, Method::POST, Method::DELETE])
         .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
         .allowed_header("Idempotency-Key")
-        .expose_headers(["Request-Id", "Retry-After"])
+        .expose_headers(["Request-Id", "Retry-After", "Idempotency-Replayed"])
         .max_age(3600);
     match origins {
         CorsOrigins::Any => cors.allow_any_origin(),

@@ -3,17 +3,21 @@
 use std::{fmt, marker::PhantomData, time::Duration};
 
 use actix_web::{
-    HttpResponse, HttpResponseBuilder, ResponseError,
+    HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
 use billfold_auth::Scope;
 use billfold_service::ServiceError;
 use billfold_stripe::{CardError, CardErrorCode, DeclineCode};
 
-use crate::wire::{
-    account::{AccountErrorWire, ValidationWire},
-    fault::{FaultKind, PropertyFault},
-    project_error::{ProjectErrorWire, PropertyErrorDetailWire},
+use crate::{
+    reply::Reply,
+    wire::{
+        account::{AccountErrorWire, ValidationWire},
+        fault::{FaultKind, PropertyFault},
+        idempotency_key,
+        project_error::{ProjectErrorWire, PropertyErrorDetailWire},
+    },
 };
 
 /// Why a request is refused.
@@ -46,10 +50,7 @@ impl From<ServiceError> for ApiError {
 /// One of the two sets of documents that the product implements, and its way to say no.
 pub(crate) trait Face: fmt::Debug + 'static {
     /// The answer to a request that is refused.
-    fn refuse(error: &ApiError) -> HttpResponse;
-
-    /// The status of that answer.
-    fn status(error: &ApiError) -> StatusCode;
+    fn refuse(error: &ApiError) -> Reply;
 }
 
 /// An error on its way to a caller of this face.
@@ -76,7 +77,7 @@ impl<F> fmt::Display for FaceError<F> {
 
 impl<F: Face> ResponseError for FaceError<F> {
     fn status_code(&self) -> StatusCode {
-        F::status(&self.0)
+        F::refuse(&self.0).status
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -87,7 +88,7 @@ impl<F: Face> ResponseError for FaceError<F> {
                 _ => {}
             }
         }
-        F::refuse(&self.0)
+        F::refuse(&self.0).into()
     }
 }
 
@@ -151,7 +152,11 @@ fn service_refusal(error: &ServiceError) -> (StatusCode, String) {
         ),
         E::Busy => (
             S::CONFLICT,
-            "Another request on the same object is in progress. Try again.",
+            "Another request on the same object, or with the same idempotency key, is in progress. Try again.",
+        ),
+        E::KeyReused => (
+            S::UNPROCESSABLE_ENTITY,
+            "This idempotency key was used for another request.",
         ),
         E::Unavailable { .. } => (
             S::SERVICE_UNAVAILABLE,
@@ -173,28 +178,19 @@ fn summary(faults: &[PropertyFault]) -> String {
     }
 }
 
-fn builder(status: StatusCode, error: &ApiError) -> HttpResponseBuilder {
-    let mut builder = HttpResponse::build(status);
+/// Adds the headers that go with the error.
+fn with_headers(reply: Reply, error: &ApiError) -> Reply {
     match error {
-        ApiError::Unauthenticated => {
-            builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
-        }
-        ApiError::MethodNotAllowed(allowed) => {
-            builder.insert_header((header::ALLOW, allowed.as_str()));
-        }
+        ApiError::Unauthenticated => reply.header(header::WWW_AUTHENTICATE, &"Bearer"),
+        ApiError::MethodNotAllowed(allowed) => reply.header(header::ALLOW, allowed),
         // What is left of a body that nobody will read must not be taken for the next request.
-        ApiError::BodyTooLarge => {
-            builder.force_close();
-        }
-        ApiError::Service(ServiceError::Busy) => {
-            builder.insert_header((header::RETRY_AFTER, "1"));
-        }
+        ApiError::BodyTooLarge => reply.last_on_connection(),
+        ApiError::Service(ServiceError::Busy) => reply.header(header::RETRY_AFTER, &1),
         ApiError::Service(ServiceError::Unavailable { retry_after, .. }) => {
-            builder.insert_header((header::RETRY_AFTER, whole_seconds(*retry_after)));
+            reply.header(header::RETRY_AFTER, &whole_seconds(*retry_after))
         }
-        _ => {}
+        _ => reply,
     }
-    builder
 }
 
 fn whole_seconds(duration: Duration) -> u64 {
@@ -211,7 +207,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 pub(crate) struct ProjectFace;
 
 impl Face for ProjectFace {
-    fn refuse(error: &ApiError) -> HttpResponse {
+    fn refuse(error: &ApiError) -> Reply {
         let Refusal { status, message } = refusal(error);
         let details = details(error);
         let wire = ProjectErrorWire {
@@ -222,11 +218,7 @@ impl Face for ProjectFace {
             hint: hint(error),
             details,
         };
-        builder(status, error).json(wire)
-    }
-
-    fn status(error: &ApiError) -> StatusCode {
-        refusal(error).status
+        with_headers(Reply::json(status, &wire), error)
     }
 }
 
@@ -250,6 +242,7 @@ fn code(error: &ApiError) -> Option<&'static str> {
         ApiError::Invalid(_) => Some("propertyInvalid"),
         ApiError::Service(ServiceError::LimitReached) => Some("paymentMethodLimitReached"),
         ApiError::Service(ServiceError::Declined(card)) => Some(card_code(card)),
+        ApiError::Service(ServiceError::KeyReused) => Some("idempotencyKeyReused"),
         _ => None,
     }
 }
@@ -277,6 +270,9 @@ fn hint(error: &ApiError) -> Option<&'static str> {
         ApiError::Service(ServiceError::Declined(_)) => Some("Ask the user for another card."),
         ApiError::Service(ServiceError::LimitReached) => {
             Some("Delete one of the user's payment methods first.")
+        }
+        ApiError::Service(ServiceError::KeyReused) => {
+            Some("Make a new key for every new request, and send the same key only to repeat one.")
         }
         _ => None,
     }
@@ -314,39 +310,56 @@ fn details(error: &ApiError) -> Vec<PropertyErrorDetailWire> {
 pub(crate) struct AccountFace;
 
 impl Face for AccountFace {
-    fn refuse(error: &ApiError) -> HttpResponse {
+    fn refuse(error: &ApiError) -> Reply {
         // A body that cannot be read counts as one without an id.
         if matches!(error, ApiError::Malformed(_)) {
             return Self::refuse(&ApiError::Invalid(vec![PropertyFault::required("id")]));
         }
         let Refusal { status, message } = refusal(error);
-        if let Some(message) = id_message(error) {
-            return builder(status, error).json(ValidationWire::of_id(message));
+        if let Some(wire) = ValidationWire::new(id_message(error), key_message(error)) {
+            return Reply::json(status, &wire);
         }
-        builder(Self::status(error), error).json(AccountErrorWire { message })
-    }
-
-    fn status(error: &ApiError) -> StatusCode {
-        match error {
+        let status = match error {
             // A card that is not there any more, from the point of view of a page that shows it.
             ApiError::Service(ServiceError::NotFound) => StatusCode::GONE,
-            ApiError::Malformed(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            error => refusal(error).status,
-        }
+            _ => status,
+        };
+        with_headers(Reply::json(status, &AccountErrorWire { message }), error)
     }
 }
 
+fn is_of_key(fault: &PropertyFault) -> bool {
+    fault.property == idempotency_key::NAME
+}
+
 /// What is wrong with the field `id`, where it is that.
-fn id_message(error: &ApiError) -> Option<&'static str> {
-    match error {
-        ApiError::Invalid(faults) => Some(match faults.first().map(|fault| fault.kind) {
-            None | Some(FaultKind::Required) => "The id field is required.",
-            Some(FaultKind::WrongType) => "The id field must be a string.",
-            Some(_) => "The selected id is invalid.",
-        }),
+fn id_message(error: &ApiError) -> Option<String> {
+    let message = match error {
+        ApiError::Invalid(faults) => match faults.iter().find(|fault| !is_of_key(fault)) {
+            None if !faults.is_empty() => return None,
+            None => "The id field is required.",
+            Some(fault) => match fault.kind {
+                FaultKind::Required => "The id field is required.",
+                FaultKind::WrongType => "The id field must be a string.",
+                FaultKind::Invalid | FaultKind::Unknown => "The selected id is invalid.",
+            },
+        },
         ApiError::Service(
             ServiceError::AlreadyExists | ServiceError::NotUsable | ServiceError::TypeNotSupported,
-        ) => Some("The selected id is invalid."),
+        ) => "The selected id is invalid.",
+        _ => return None,
+    };
+    Some(message.to_owned())
+}
+
+/// What is wrong with the idempotency key, where it is that.
+fn key_message(error: &ApiError) -> Option<String> {
+    match error {
+        ApiError::Invalid(faults) => faults
+            .iter()
+            .find(|fault| is_of_key(fault))
+            .map(PropertyFault::message),
+        ApiError::Service(error @ ServiceError::KeyReused) => Some(service_refusal(error).1),
         _ => None,
     }
 }

@@ -9,6 +9,7 @@ mod auth;
 pub mod cli;
 mod error;
 mod handlers;
+mod reply;
 mod request_id;
 pub mod routes;
 mod telemetry;

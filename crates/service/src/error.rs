@@ -38,9 +38,12 @@ pub enum ServiceError {
     /// The card's owner must pass a check first, and the caller cannot wait for that.
     #[error("the payment method requires confirmation")]
     RequiresConfirmation,
-    /// Another request works on the same object.
-    #[error("another request on the same object is in progress")]
+    /// Another request works on the same object, or has the same idempotency key and has not ended.
+    #[error("another request on the same object or with the same key is in progress")]
     Busy,
+    /// The idempotency key stands for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// Stripe or the database cannot answer now. What was begun stays open until it is known.
     #[error("the service cannot answer now")]
     Unavailable {
@@ -67,6 +70,26 @@ impl ServiceError {
 
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self::Internal { cause: cause.into() }
+    }
+
+    /// Whether the use case's answer is this for good, so that an idempotency key stands for it: not what passes, and
+    /// not what a use case was never begun for.
+    pub(crate) const fn is_definite(&self) -> bool {
+        match self {
+            Self::NotFound
+            | Self::AlreadyExists
+            | Self::NotUsable
+            | Self::TypeNotSupported
+            | Self::LimitReached
+            | Self::Declined(_)
+            | Self::RequiresConfirmation => true,
+            Self::ProjectNotFound
+            | Self::CursorNotFound
+            | Self::Busy
+            | Self::KeyReused
+            | Self::Unavailable { .. }
+            | Self::Internal { .. } => false,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod engine;
 mod error;
+mod idempotency;
 mod identifiers;
 mod payment_methods;
 mod real_world;
@@ -13,14 +14,17 @@ mod reconciler;
 mod service;
 mod setup_intents;
 mod tenants;
+mod wish;
 mod world;
 
 #[cfg(test)]
 mod simulation;
 
 pub use error::ServiceError;
+pub use idempotency::{Answer, GivenAnswer, RequestKey};
 pub use identifiers::{Identifiers, UlidIdentifiers};
 pub use payment_methods::{Confirmation, SavedPaymentMethod, ShownPaymentMethod};
 pub use reconciler::Reconciler;
 pub use service::{NotReady, Service, ServiceOptions};
 pub use tenants::Tenant;
+pub use wish::{Fulfilled, Wish};

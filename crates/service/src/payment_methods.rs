@@ -1,4 +1,4 @@
-//! Payment methods: save, show, list and delete.
+//! Payment methods: show and list. Saving and deleting are wishes.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use billfold_domain::{
 };
 use billfold_store::OperationKind;
 
-use crate::{Service, ServiceError, Tenant, world::Surroundings as _};
+use crate::{Service, ServiceError, Tenant};
 
 /// What becomes of a payment method whose owner must pass a check first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,24 +46,6 @@ pub enum SavedPaymentMethod {
 }
 
 impl Service {
-    /// Saves a payment method for a user.
-    pub async fn create_payment_method(
-        &self,
-        tenant: Tenant,
-        id: PaymentMethodId,
-        user: UserId,
-        confirmation: Confirmation,
-    ) -> Result<SavedPaymentMethod, ServiceError> {
-        let engine = Arc::clone(&self.parts.engine);
-        self.run(async move {
-            let operation = engine.world.operation_name();
-            engine
-                .create_payment_method(&tenant, &operation, &id, &user, confirmation)
-                .await
-        })
-        .await
-    }
-
     /// A payment method; one that waits for its owner is looked up at Stripe.
     pub async fn retrieve_payment_method(
         &self,
@@ -111,22 +93,5 @@ impl Service {
             .payment_methods
             .available_of_user(&tenant.scope, user)
             .await?)
-    }
-
-    /// Deletes a payment method, of this owner's only when one is given, and gives it as it was.
-    pub async fn delete_payment_method(
-        &self,
-        tenant: Tenant,
-        id: PaymentMethodId,
-        owner: Option<UserId>,
-    ) -> Result<PaymentMethod, ServiceError> {
-        let engine = Arc::clone(&self.parts.engine);
-        self.run(async move {
-            let operation = engine.world.operation_name();
-            engine
-                .delete_payment_method(&tenant, &operation, &id, owner.as_ref())
-                .await
-        })
-        .await
     }
 }

@@ -4,7 +4,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use billfold_domain::{Clock, ProjectScope};
 use billfold_store::{
-    Customers, Database, Operations, PaymentMethods, Projects, SetupIntents, StoreError, StripeReads,
+    Customers, Database, IdempotencyKeys, Operations, PaymentMethods, Projects, SetupIntents, StoreError,
+    StripeReads,
 };
 use billfold_stripe::StripeClient;
 use tokio::runtime::Handle;
@@ -39,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) database: Database,
     pub(crate) payment_methods: PaymentMethods,
     pub(crate) setup_intents: SetupIntents,
+    pub(crate) idempotency_keys: IdempotencyKeys,
     pub(crate) tenants: Tenants,
     pub(crate) engine: Arc<Engine<RealWorld>>,
     pub(crate) runtime: Handle,
@@ -69,6 +71,7 @@ impl Service {
         let parts = Parts {
             payment_methods,
             setup_intents,
+            idempotency_keys: IdempotencyKeys::new(database.clone()),
             tenants: Tenants::new(Projects::new(database.clone()), clock),
             database,
             engine: Arc::new(Engine {

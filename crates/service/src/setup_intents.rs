@@ -3,26 +3,9 @@
 use billfold_domain::{SetupIntent, SetupIntentId, UserId};
 use billfold_stripe::{StripeError, StripeSetupIntent};
 
-use crate::{
-    Service, ServiceError, Tenant,
-    world::{Stripe as _, Surroundings as _},
-};
+use crate::{Service, ServiceError, Tenant, world::Stripe as _};
 
 impl Service {
-    /// Makes a setup intent for a user, and the user's customer if there is none.
-    pub async fn create_setup_intent(
-        &self,
-        tenant: Tenant,
-        user: UserId,
-    ) -> Result<SetupIntent, ServiceError> {
-        let engine = std::sync::Arc::clone(&self.parts.engine);
-        self.run(async move {
-            let operation = engine.world.operation_name();
-            engine.create_setup_intent(&tenant, &operation, user).await
-        })
-        .await
-    }
-
     /// A setup intent of this project's, as it stands at Stripe now.
     pub async fn retrieve_setup_intent(
         &self,

@@ -6,6 +6,7 @@
 mod customers;
 mod database;
 mod error;
+mod idempotency_keys;
 mod migrations;
 mod operations;
 mod payment_method_mirror;
@@ -23,6 +24,7 @@ mod stripe_reads;
 pub use customers::Customers;
 pub use database::{Database, DatabaseOptions};
 pub use error::StoreError;
+pub use idempotency_keys::{HeldKey, IdempotencyKeys, KeptAnswer, KeyClaim, NewKey, TakenSecret};
 pub use migrations::MigrationReport;
 pub use operations::{Claim, NewOperation, Operation, OperationKind, Operations, Subject};
 pub use payment_methods::{BeginCreate, BeginDelete, PaymentMethods};

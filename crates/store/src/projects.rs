@@ -87,6 +87,7 @@ type Row = (
     clippy::ref_option_ref,
     reason = "what the derived code does with optional references is its own"
 )]
+#[allow(clippy::ref_option_ref, reason = "what the derived code does with optional references is its own")]
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = stripe_credentials)]
 #[diesel(treat_none_as_null = true)]

@@ -1,15 +1,16 @@
 //! `/v1/account/payment-methods`
 
-use actix_web::{HttpRequest, HttpResponse, web};
-use billfold_service::{Confirmation, SavedPaymentMethod, Service};
+use actix_web::{HttpRequest, http::StatusCode, web};
+use billfold_service::{Confirmation, Service, Wish};
 
-use super::{Answer, payment_methods::id};
+use super::{Answer, fulfil, payment_methods::id};
 use crate::{
     auth::{AccountHolder, AccountRead, AccountWrite},
     error::AccountFace,
+    reply::Reply,
     wire::{
         account::{AccountPaymentMethodWire, parse_id},
-        body,
+        body, idempotency_key,
     },
 };
 
@@ -18,17 +19,16 @@ pub(crate) async fn create(
     AccountHolder {
         tenant, user, zone, ..
     }: AccountHolder<AccountWrite>,
+    request: HttpRequest,
     payload: web::Payload,
 ) -> Answer<AccountFace> {
-    let id = parse_id(&body::read(payload).await?)?;
-    let saved = service
-        .create_payment_method(tenant, id, user, Confirmation::MustPrecede)
-        .await?;
-    let (mut answer, shown) = match saved {
-        SavedPaymentMethod::Created(shown) => (HttpResponse::Created(), shown),
-        SavedPaymentMethod::Existing(shown) => (HttpResponse::Ok(), shown),
-    };
-    Ok(answer.json(AccountPaymentMethodWire::new(&shown.payment_method, &zone)))
+    let wish = parse_id(&body::read(payload).await?).map(|id| Wish::SavePaymentMethod {
+        id,
+        user,
+        confirmation: Confirmation::MustPrecede,
+    });
+    let wish = idempotency_key::beside(&request, wish)?;
+    fulfil::fulfil(&service, tenant, wish, fulfil::account(zone)).await
 }
 
 pub(crate) async fn list(
@@ -42,16 +42,20 @@ pub(crate) async fn list(
         .iter()
         .map(|found| AccountPaymentMethodWire::new(found, &zone))
         .collect();
-    Ok(HttpResponse::Ok().json(wire))
+    Ok(Reply::json(StatusCode::OK, &wire))
 }
 
 pub(crate) async fn delete(
     service: web::Data<Service>,
-    AccountHolder { tenant, user, .. }: AccountHolder<AccountWrite>,
+    AccountHolder {
+        tenant, user, zone, ..
+    }: AccountHolder<AccountWrite>,
     request: HttpRequest,
 ) -> Answer<AccountFace> {
-    service
-        .delete_payment_method(tenant, id(&request)?, Some(user))
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
+    let wish = id(&request).map(|id| Wish::DeletePaymentMethod {
+        id,
+        owner: Some(user),
+    });
+    let wish = idempotency_key::beside(&request, wish)?;
+    fulfil::fulfil(&service, tenant, wish, fulfil::account(zone)).await
 }

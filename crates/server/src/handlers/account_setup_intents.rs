@@ -1,13 +1,13 @@
 //! `/v1/account/setup-intent`
 
-use actix_web::{HttpResponse, web};
-use billfold_service::Service;
+use actix_web::{HttpRequest, web};
+use billfold_service::{Service, Wish};
 
-use super::Answer;
+use super::{Answer, fulfil};
 use crate::{
     auth::{AccountHolder, AccountWrite},
     error::AccountFace,
-    wire::account::AccountSetupIntentWire,
+    wire::idempotency_key,
 };
 
 pub(crate) async fn create(
@@ -15,7 +15,8 @@ pub(crate) async fn create(
     AccountHolder {
         tenant, user, zone, ..
     }: AccountHolder<AccountWrite>,
+    request: HttpRequest,
 ) -> Answer<AccountFace> {
-    let made = service.create_setup_intent(tenant, user).await?;
-    Ok(HttpResponse::Created().json(AccountSetupIntentWire::new(&made, &zone)))
+    let wish = idempotency_key::beside(&request, Ok(Wish::MakeSetupIntent { user }))?;
+    fulfil::fulfil(&service, tenant, wish, fulfil::account(zone)).await
 }

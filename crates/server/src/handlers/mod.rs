@@ -2,10 +2,11 @@
 
 pub(crate) mod account_payment_methods;
 pub(crate) mod account_setup_intents;
+mod fulfil;
 pub(crate) mod health;
 pub(crate) mod payment_methods;
 pub(crate) mod setup_intents;
 
-use crate::error::FaceError;
+use crate::{error::FaceError, reply::Reply};
 
-pub(crate) type Answer<Face> = Result<actix_web::HttpResponse, FaceError<Face>>;
+pub(crate) type Answer<Face> = Result<Reply, FaceError<Face>>;

@@ -1,15 +1,16 @@
 //! `/projects/{project}/paymentMethods`
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{HttpRequest, http::StatusCode, web};
 use billfold_domain::PaymentMethodId;
-use billfold_service::{Confirmation, SavedPaymentMethod, Service, ServiceError};
+use billfold_service::{Confirmation, Service, ServiceError, Wish};
 
-use super::Answer;
+use super::{Answer, fulfil};
 use crate::{
     auth::{Backend, ProjectRead, ProjectWrite},
     error::{ApiError, ProjectFace},
+    reply::Reply,
     wire::{
-        body, list_query,
+        body, idempotency_key, list_query,
         payment_method::{CreatePaymentMethod, PaymentMethodListWire, PaymentMethodWire},
     },
 };
@@ -17,22 +18,20 @@ use crate::{
 pub(crate) async fn create(
     service: web::Data<Service>,
     Backend { tenant, .. }: Backend<ProjectWrite>,
+    request: HttpRequest,
     payload: web::Payload,
 ) -> Answer<ProjectFace> {
-    let CreatePaymentMethod { id, user } = CreatePaymentMethod::parse(&body::read(payload).await?)?;
-    let project = tenant.scope().project().clone();
-    let saved = service
-        .create_payment_method(tenant, id, user, Confirmation::MayFollow)
-        .await?;
-    Ok(match saved {
-        SavedPaymentMethod::Created(shown) => HttpResponse::Created()
-            .insert_header((
-                header::LOCATION,
-                format!("/projects/{project}/paymentMethods/{}", shown.payment_method.id),
-            ))
-            .json(PaymentMethodWire::from(&shown)),
-        SavedPaymentMethod::Existing(shown) => HttpResponse::Ok().json(PaymentMethodWire::from(&shown)),
-    })
+    let wish =
+        CreatePaymentMethod::parse(&body::read(payload).await?).map(|CreatePaymentMethod { id, user }| {
+            Wish::SavePaymentMethod {
+                id,
+                user,
+                confirmation: Confirmation::MayFollow,
+            }
+        });
+    let wish = idempotency_key::beside(&request, wish)?;
+    let show = fulfil::project(tenant.scope().project().clone());
+    fulfil::fulfil(&service, tenant, wish, show).await
 }
 
 pub(crate) async fn retrieve(
@@ -41,7 +40,7 @@ pub(crate) async fn retrieve(
     request: HttpRequest,
 ) -> Answer<ProjectFace> {
     let shown = service.retrieve_payment_method(tenant, &id(&request)?).await?;
-    Ok(HttpResponse::Ok().json(PaymentMethodWire::from(&shown)))
+    Ok(Reply::json(StatusCode::OK, &PaymentMethodWire::from(&shown)))
 }
 
 pub(crate) async fn delete(
@@ -49,8 +48,10 @@ pub(crate) async fn delete(
     Backend { tenant, .. }: Backend<ProjectWrite>,
     request: HttpRequest,
 ) -> Answer<ProjectFace> {
-    let deleted = service.delete_payment_method(tenant, id(&request)?, None).await?;
-    Ok(HttpResponse::Ok().json(PaymentMethodWire::from(&deleted)))
+    let wish = id(&request).map(|id| Wish::DeletePaymentMethod { id, owner: None });
+    let wish = idempotency_key::beside(&request, wish)?;
+    let show = fulfil::project(tenant.scope().project().clone());
+    fulfil::fulfil(&service, tenant, wish, show).await
 }
 
 pub(crate) async fn list(
@@ -66,7 +67,7 @@ pub(crate) async fn list(
             ServiceError::CursorNotFound => list_query::unknown_cursor(&page_request),
             error => error.into(),
         })?;
-    Ok(HttpResponse::Ok().json(PaymentMethodListWire::from(&page)))
+    Ok(Reply::json(StatusCode::OK, &PaymentMethodListWire::from(&page)))
 }
 
 /// The id in the path; a text that is none names nothing.

@@ -1,15 +1,16 @@
 //! `/projects/{project}/setupIntents`
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{HttpRequest, http::StatusCode, web};
 use billfold_domain::SetupIntentId;
-use billfold_service::{Service, ServiceError};
+use billfold_service::{Service, ServiceError, Wish};
 
-use super::Answer;
+use super::{Answer, fulfil};
 use crate::{
     auth::{Backend, ProjectRead, ProjectWrite},
     error::{ApiError, ProjectFace},
+    reply::Reply,
     wire::{
-        body,
+        body, idempotency_key,
         setup_intent::{CreateSetupIntent, SetupIntentWire},
     },
 };
@@ -17,17 +18,14 @@ use crate::{
 pub(crate) async fn create(
     service: web::Data<Service>,
     Backend { tenant, .. }: Backend<ProjectWrite>,
+    request: HttpRequest,
     payload: web::Payload,
 ) -> Answer<ProjectFace> {
-    let CreateSetupIntent { user } = CreateSetupIntent::parse(&body::read(payload).await?)?;
-    let project = tenant.scope().project().clone();
-    let made = service.create_setup_intent(tenant, user).await?;
-    Ok(HttpResponse::Created()
-        .insert_header((
-            header::LOCATION,
-            format!("/projects/{project}/setupIntents/{}", made.id),
-        ))
-        .json(SetupIntentWire::from(&made)))
+    let wish = CreateSetupIntent::parse(&body::read(payload).await?)
+        .map(|CreateSetupIntent { user }| Wish::MakeSetupIntent { user });
+    let wish = idempotency_key::beside(&request, wish)?;
+    let show = fulfil::project(tenant.scope().project().clone());
+    fulfil::fulfil(&service, tenant, wish, show).await
 }
 
 pub(crate) async fn retrieve(
@@ -38,5 +36,5 @@ pub(crate) async fn retrieve(
     let text = request.match_info().get("id").unwrap_or_default();
     let id = SetupIntentId::parse(text).map_err(|_| ApiError::Service(ServiceError::NotFound))?;
     let found = service.retrieve_setup_intent(&tenant, &id).await?;
-    Ok(HttpResponse::Ok().json(SetupIntentWire::from(&found)))
+    Ok(Reply::json(StatusCode::OK, &SetupIntentWire::from(&found)))
 }

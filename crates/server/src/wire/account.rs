@@ -80,23 +80,30 @@ pub(crate) struct AccountErrorWire {
     pub(crate) message: String,
 }
 
-/// An error of the account API that lies in the field `id`.
+/// An error of the account API that lies in the field `id`, in the idempotency key, or in both.
 #[derive(Debug, Serialize)]
 pub(crate) struct ValidationWire {
-    message: &'static str,
+    message: String,
     errors: FieldErrors,
 }
 
 #[derive(Debug, Serialize)]
 struct FieldErrors {
-    id: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<[String; 1]>,
+    #[serde(rename = "Idempotency-Key", skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<[String; 1]>,
 }
 
 impl ValidationWire {
-    pub(crate) const fn of_id(message: &'static str) -> Self {
-        Self {
-            message,
-            errors: FieldErrors { id: [message] },
-        }
+    /// The error, where there is a message for one of the two at least.
+    pub(crate) fn new(id: Option<String>, idempotency_key: Option<String>) -> Option<Self> {
+        Some(Self {
+            message: id.clone().or_else(|| idempotency_key.clone())?,
+            errors: FieldErrors {
+                id: id.map(|message| [message]),
+                idempotency_key: idempotency_key.map(|message| [message]),
+            },
+        })
     }
 }

@@ -112,8 +112,11 @@ async fn bodies(world: &World, seen: &mut Seen, operation: &Operation, request: 
             let mut request = request.clone();
             request.target.push_str("&limit=201");
             request
-        } else {
+        } else if operation.responses.contains(&413) {
             request.clone().body("{}")
+        } else {
+            // What has no body can still have a key that is none.
+            request.clone().header("Idempotency-Key", "")
         };
         seen.note(name, 422, &world.send(&invalid).await);
     }

@@ -54,6 +54,7 @@ async fn a_configured_page_may_ask_and_read(backend: Backend) {
     let exposed = exposed.unwrap_or_default().to_ascii_lowercase();
     assert!(exposed.contains("request-id"), "{exposed}");
     assert!(exposed.contains("retry-after"), "{exposed}");
+    assert!(exposed.contains("idempotency-replayed"), "{exposed}");
 
     // A page must be able to read why it was refused.
     let path = "/v1/account/payment-methods";

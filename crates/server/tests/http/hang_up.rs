@@ -15,8 +15,8 @@ on_every_database!(
 
 const WITHIN: Duration = Duration::from_secs(20);
 
-/// Sends a request and hangs up as soon as Stripe has been called for it.
-async fn send_and_hang_up(server: &Server, method: &str, path: &str, body: &str) {
+/// Sends a request, with these headers more, and hangs up as soon as Stripe has been called for it.
+pub(crate) async fn send_and_hang_up(server: &Server, method: &str, path: &str, headers: &str, body: &str) {
     let stripe = server.stripe("demo");
     stripe.reset_request_count().await;
     let token = server.project_token("demo", PROJECT_SCOPES);
@@ -25,7 +25,7 @@ async fn send_and_hang_up(server: &Server, method: &str, path: &str, body: &str)
         .expect("the server accepts connections");
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
-         Content-Length: {}\r\n\r\n{body}",
+         {headers}Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
     connection
@@ -46,7 +46,7 @@ async fn a_saving_goes_on_without_its_client(backend: Backend) {
         .fault(json!({ "kind": "delay", "path": "/v1/", "milliseconds": 100, "count": 3 }))
         .await;
     let body = json!({ "id": id, "user": "usr_alice" }).to_string();
-    send_and_hang_up(&server, "POST", "/projects/demo/paymentMethods", &body).await;
+    send_and_hang_up(&server, "POST", "/projects/demo/paymentMethods", "", &body).await;
     wait_for(WITHIN, "the method to be saved", async || {
         (server.retrieve(&id).await.status == 200).then_some(())
     })
@@ -65,7 +65,7 @@ async fn a_deletion_goes_on_without_its_client(backend: Backend) {
         .fault(json!({ "kind": "delay", "path": "/v1/", "milliseconds": 200 }))
         .await;
     let path = format!("/projects/demo/paymentMethods/{id}");
-    send_and_hang_up(&server, "DELETE", &path, "").await;
+    send_and_hang_up(&server, "DELETE", &path, "", "").await;
     wait_for(WITHIN, "the method to be detached", async || {
         (stripe.effect("payment_method.detached").await == 1).then_some(())
     })

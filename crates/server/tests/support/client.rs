@@ -57,6 +57,17 @@ impl Request {
         self
     }
 
+    /// Adds a header of any bytes that a header may have.
+    pub(crate) fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
+        self.inner = self.inner.header(name, value);
+        self
+    }
+
+    /// Adds an idempotency key.
+    pub(crate) fn key(self, key: &str) -> Self {
+        self.header("Idempotency-Key", key)
+    }
+
     /// Adds a JSON body, with its content type.
     pub(crate) fn json(mut self, body: &Value) -> Self {
         self.inner = self.inner.json(body);

@@ -29,7 +29,7 @@ pub(crate) struct TestDatabase {
     pub(crate) database: Database,
     /// What stands between the server and PostgreSQL, where that was asked for.
     pub(crate) proxy: Option<TcpProxy>,
-    _place: Place,
+    place: Place,
 }
 
 impl TestDatabase {
@@ -62,9 +62,65 @@ impl TestDatabase {
         Self {
             database,
             proxy,
-            _place: place,
+            place,
         }
     }
+}
+
+impl TestDatabase {
+    /// All that is stored, read behind the server's back; `None` where there is no way behind it.
+    pub(crate) async fn contents(&self) -> Option<String> {
+        match &self.place {
+            Place::Memory => None,
+            Place::File(file) => {
+                let mut bytes = Vec::new();
+                // What was written last may still be beside the file.
+                for suffix in ["", "-wal"] {
+                    let path = format!("{}{suffix}", file.path().display());
+                    bytes.extend(std::fs::read(path).unwrap_or_default());
+                }
+                Some(String::from_utf8_lossy(&bytes).into_owned())
+            }
+            Place::Server(server) => Some(contents_of_postgres(server.url()).await),
+        }
+    }
+}
+
+impl TestDatabase {
+    /// Runs statements behind the server's back. PostgreSQL only.
+    pub(crate) async fn execute(&self, statements: &str) {
+        let Place::Server(server) = &self.place else {
+            panic!("only PostgreSQL has a way behind the server's back");
+        };
+        let (client, connection) = tokio_postgres::connect(server.url(), tokio_postgres::NoTls)
+            .await
+            .expect("the database should be reached");
+        let driving = tokio::spawn(connection);
+        client
+            .batch_execute(statements)
+            .await
+            .expect("the statements run");
+        drop(client);
+        driving.await.expect("it ends").expect("it ends well");
+    }
+}
+
+async fn contents_of_postgres(url: &str) -> String {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .expect("the database should be reached");
+    let driving = tokio::spawn(connection);
+    let tables = "select tablename::text from pg_tables where schemaname = 'public'";
+    let mut contents = String::new();
+    for table in client.query(tables, &[]).await.expect("there are tables") {
+        let table: String = table.get(0);
+        let rows = format!("select coalesce(string_agg(row::text, ' '), '') from \"{table}\" as row");
+        let rows = client.query_one(&rows, &[]).await;
+        contents.push_str(rows.expect("a table can be read").get(0));
+    }
+    drop(client);
+    driving.await.expect("it ends").expect("it ends well");
+    contents
 }
 
 /// Few connections, so that many tests can run at once; patience on a busy machine, and little of it where the network

@@ -190,6 +190,16 @@ impl Server {
         StripeAccount::of_project(&self.client, &self.sandbox.url(), project)
     }
 
+    /// All that the database holds; `None` for one in memory.
+    pub(crate) async fn stored(&self) -> Option<String> {
+        self.database.contents().await
+    }
+
+    /// Runs statements behind the server's back. PostgreSQL only.
+    pub(crate) async fn sql(&self, statements: &str) {
+        self.database.execute(statements).await;
+    }
+
     /// What stands between the server and its database.
     pub(crate) fn database_proxy(&self) -> &TcpProxy {
         let proxy = self.database.proxy.as_ref();

@@ -50,8 +50,12 @@ impl<W: World> Engine<W> {
                 }
                 BeginCreate::Held(older) => self.drive_older(tenant, older).await?,
                 BeginCreate::Done(payment_method) => {
-                    let shown = self.look_at_confirmation(tenant, payment_method).await?;
-                    return Ok(SavedPaymentMethod::Created(shown));
+                    return match self.look_at_confirmation(tenant, payment_method).await {
+                        Ok(shown) => Ok(SavedPaymentMethod::Created(shown)),
+                        // It was given up since: what this operation saved can never be used.
+                        Err(ServiceError::NotFound) => Err(ServiceError::NotUsable),
+                        Err(error) => Err(error),
+                    };
                 }
                 BeginCreate::Saved(payment_method) => {
                     let shown = self.look_at_confirmation(tenant, payment_method).await;

@@ -10,9 +10,9 @@ use billfold_domain::{
     ProjectId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
 };
 use billfold_store::{
-    BeginCreate, BeginDelete, Claim, Customers, Database, DatabaseOptions, NewOperation, NewProject,
-    Operation, OperationKind, Operations, PaymentMethods, Projects, SetupIntents, StripeCredentials, Subject,
-    WebhookSecrets,
+    BeginCreate, BeginDelete, Claim, Customers, Database, DatabaseOptions, IdempotencyKeys, NewOperation,
+    NewProject, Operation, OperationKind, Operations, PaymentMethods, Projects, SetupIntents,
+    StripeCredentials, Subject, WebhookSecrets,
 };
 use billfold_test_support::{PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile};
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _};
@@ -189,6 +189,7 @@ pub(crate) struct Tenant {
     pub(crate) payment_methods: PaymentMethods,
     pub(crate) customers: Customers,
     pub(crate) setup_intents: SetupIntents,
+    pub(crate) idempotency_keys: IdempotencyKeys,
 }
 
 impl Tenant {
@@ -199,6 +200,7 @@ impl Tenant {
             payment_methods: PaymentMethods::new(database.clone()),
             customers: Customers::new(database.clone()),
             setup_intents: SetupIntents::new(database.clone()),
+            idempotency_keys: IdempotencyKeys::new(database.clone()),
         }
     }
 

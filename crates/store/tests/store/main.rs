@@ -7,6 +7,7 @@ mod harness;
 
 mod connecting;
 mod customers;
+mod idempotency_keys;
 mod isolation;
 mod migrations;
 mod mirror;

@@ -16,6 +16,8 @@ mod tenants;
 mod world;
 
 #[cfg(test)]
+mod crash_points;
+#[cfg(test)]
 mod simulation;
 
 pub use error::ServiceError;

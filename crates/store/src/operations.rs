@@ -367,6 +367,12 @@ impl Operations {
         rows.into_iter().map(project).collect()
     }
 
+    /// How many operations of all projects are open.
+    pub async fn open(&self) -> Result<i64, StoreError> {
+        let rows = read!(self.database, operations::table.count() => i64)?;
+        Ok(rows.into_iter().sum())
+    }
+
     /// Lets the operation's steps run anew at Stripe, under new idempotency keys.
     pub async fn raise_epoch(
         &self,

@@ -29,6 +29,8 @@ pub(super) enum Point {
     After(u32),
     /// The call is made twice; the first answer is dropped.
     Twice(u32),
+    /// The process aborts when all that remains of the first operation is to write its result.
+    BeforeResult,
 }
 
 impl Point {
@@ -50,6 +52,7 @@ impl fmt::Display for Task {
             Point::Before(number) => ("before", number),
             Point::After(number) => ("after", number),
             Point::Twice(number) => ("twice", number),
+            Point::BeforeResult => ("beforeResult", 0),
         };
         let Request { operation, wish } = &self.request;
         write!(
@@ -88,6 +91,7 @@ impl Task {
             "before" => Point::Before(number),
             "after" => Point::After(number),
             "twice" => Point::Twice(number),
+            "beforeResult" => Point::BeforeResult,
             _ => panic!("not a point: {text}"),
         };
         Self {

@@ -19,6 +19,8 @@ use crate::Service;
 pub(super) struct Case {
     pub(super) scenario: Scenario,
     pub(super) point: Point,
+    /// Whether the process took over from one that had ended before the result was written.
+    pub(super) takes_over: bool,
     pub(super) request: Request,
     /// What the process answered before it ended, if it got that far.
     pub(super) answer: Option<Answer>,
@@ -158,7 +160,10 @@ fn is_about(case: &Case, id: &str) -> bool {
 
 /// Whether the process ended before anything at all: what a page has attached then waits for a request to claim it.
 fn never_began(case: &Case) -> bool {
-    case.point == Point::Before(0) && case.answer.is_none() && case.scenario == Scenario::AttachedMethod
+    case.point == Point::Before(0)
+        && !case.takes_over
+        && case.answer.is_none()
+        && case.scenario == Scenario::AttachedMethod
 }
 
 fn more_than_one<'a>(owners: impl Iterator<Item = &'a String>, what: &str, broken: &mut Vec<String>) {

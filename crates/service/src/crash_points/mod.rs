@@ -2,7 +2,8 @@
 //!
 //! Every use case that writes is run once for each call that it makes to the database or to Stripe: by a process of its
 //! own that aborts right before that call, by one that aborts right after it, and by one that makes it twice in a row and
-//! goes on with the second answer. Then the service is started as after a restart, its reconciler ends what was left
+//! goes on with the second answer. Others end before they write their result and are taken over by a process that ends
+//! in its turn, before each of its calls. Then the service is started as after a restart, its reconciler ends what was left
 //! open, and a judge compares what the processes had answered, the records and Stripe's ledger. At last every request
 //! is made again under its operation's name, as a client's retry is.
 //!
@@ -10,9 +11,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed test should panic")]
 
+mod asked_again;
 mod cases;
 mod child;
 mod judge;
+mod place;
 mod scenarios;
 mod stripe;
 mod trial;
@@ -20,7 +23,7 @@ mod world;
 
 use std::env;
 
-use trial::Backend;
+use place::Backend;
 
 /// What one process is to do. Set by the test for the processes that it starts, and by nobody else.
 const TASK: &str = "BILLFOLD_TEST_CRASH_POINT";

@@ -10,21 +10,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use billfold_domain::{Clock as _, ProjectId, SystemClock};
 use billfold_sandbox::Sandbox;
-use billfold_store::{
-    Database, DatabaseOptions, NewProject, Operations, Projects, StripeCredentials, WebhookSecrets,
-};
-use billfold_test_support::{PostgresDatabase, SqliteFile, wait_for};
+use billfold_store::Operations;
+use billfold_test_support::{wait_for, wait_until};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
     TASK,
-    cases::{Answer, Point, Task, ask},
-    child::{ANSWER, PROJECT, REACHED, scope, start},
+    cases::{Answer, Point, Request, Task, ask},
+    child::{ANSWER, REACHED, scope, start},
     judge::{Case, Truths},
+    place::{Backend, Place, make_project},
     scenarios::Scenario,
-    stripe::{PUBLISHABLE_KEY, Page, SECRET_KEY},
+    stripe::Page,
 };
 use crate::Service;
 
@@ -34,66 +32,23 @@ const PROCESSES: usize = 3;
 /// More calls than any request makes: one that never gets to its end would be crashed for ever.
 const MOST_CALLS: u32 = 100;
 
+/// More calls than any takeover makes: as many requests of each scenario are left open.
+const MOST_CALLS_OF_A_TAKEOVER: u32 = 16;
+
+/// When the claim of a process that has ended has surely run out.
+const CLAIM_IS_OVER: Duration = Duration::from_secs(10);
+
 /// Within how long after the restart every operation has ended. A claim holds for 8 seconds and the promise is 10; the rest
 /// is for a machine that does other things meanwhile.
 const ENDED_WITHIN: Duration = Duration::from_secs(20);
 
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Backend {
-    Sqlite,
-    Postgres,
-}
-
-/// What keeps the database in the world.
-enum Place {
-    File(SqliteFile),
-    Server(PostgresDatabase),
-}
-
-impl Place {
-    async fn fresh(backend: Backend) -> Self {
-        match backend {
-            Backend::Sqlite => {
-                let file = SqliteFile::fresh();
-                let database = Database::connect(&DatabaseOptions::new(file.url())).await;
-                database.unwrap().migrate().await.unwrap();
-                Self::File(file)
-            }
-            Backend::Postgres => Self::Server(
-                PostgresDatabase::fresh(&migrations(), async |url| {
-                    let database = Database::connect(&DatabaseOptions::new(url)).await?;
-                    database.migrate().await?;
-                    Ok(())
-                })
-                .await,
-            ),
-        }
-    }
-
-    fn url(&self) -> &str {
-        match self {
-            Self::File(file) => file.url(),
-            Self::Server(server) => server.url(),
-        }
-    }
-}
-
-/// Every migration of PostgreSQL, to tell whether a database was made by the same ones.
-fn migrations() -> String {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/postgres");
-    let mut texts: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|migration| std::fs::read_to_string(migration.unwrap().path().join("up.sql")).unwrap())
-        .collect();
-    texts.sort();
-    texts.concat()
-}
-
 /// What a trial showed.
 pub(super) struct Summary {
     backend: Backend,
-    /// How many processes aborted.
+    /// How many processes aborted in the middle of what they had begun.
     aborted: usize,
+    /// How many aborted in the middle of what another had left open.
+    taken_over: usize,
     /// How many made a call twice.
     twice: usize,
     /// How many different calls that were, over all scenarios.
@@ -109,6 +64,7 @@ impl fmt::Display for Summary {
         let Self {
             backend,
             aborted,
+            taken_over,
             twice,
             steps,
             open,
@@ -117,7 +73,7 @@ impl fmt::Display for Summary {
         write!(
             formatter,
             "crash points on {backend:?}: {steps} steps of {} requests; {aborted} processes aborted, {twice} made a step \
-             twice; {open} operations open at the restart, the last ended after {:.1} s",
+             twice, {taken_over} aborted when they had taken over; {open} operations open at the restart, the last ended after {:.1} s",
             Scenario::ALL.len(),
             ended_in.as_secs_f64()
         )
@@ -140,9 +96,8 @@ impl Stage {
     async fn every_point(&self, scenario: Scenario, point: fn(u32) -> Point) -> Vec<Case> {
         let mut cases = Vec::new();
         for number in 0..MOST_CALLS {
-            let place = self.places.acquire().await.unwrap();
-            let (case, reached) = self.crash(scenario, point(number)).await;
-            drop(place);
+            let request = self.prepare(scenario).await;
+            let (case, reached) = self.crash(scenario, request, point(number), false).await;
             cases.push(case);
             if !reached {
                 return cases;
@@ -151,10 +106,45 @@ impl Stage {
         panic!("{scenario:?} makes more than {MOST_CALLS} calls");
     }
 
-    /// Lets a process end at one point, and says whether it got there.
-    async fn crash(&self, scenario: Scenario, point: Point) -> (Case, bool) {
+    /// Lets processes end before the result of a scenario is written, as many as may be taken over.
+    async fn leave_open(&self, scenario: Scenario) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for _ in 0..MOST_CALLS_OF_A_TAKEOVER {
+            let request = self.prepare(scenario).await;
+            let (case, _) = self.crash(scenario, request, Point::BeforeResult, false).await;
+            assert!(case.answer.is_none(), "{case:?}");
+            cases.push(case);
+        }
+        cases
+    }
+
+    /// Lets processes end that take over what was left open, before each of their calls.
+    async fn every_point_of_a_takeover(&self, open: Vec<Case>) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for (number, left) in (0..).zip(open) {
+            let point = Point::Before(number);
+            let (case, reached) = self.crash(left.scenario, left.request, point, true).await;
+            cases.push(case);
+            if !reached {
+                return cases;
+            }
+        }
+        panic!("not every call of a takeover was tried: {:?}", cases.last());
+    }
+
+    async fn prepare(&self, scenario: Scenario) -> Request {
         let number = self.requests.fetch_add(1, Ordering::SeqCst);
-        let request = scenario.prepare(&self.service, &self.page, number).await;
+        scenario.prepare(&self.service, &self.page, number).await
+    }
+
+    /// Lets a process end at one point, and says whether it got there.
+    async fn crash(
+        &self,
+        scenario: Scenario,
+        request: Request,
+        point: Point,
+        takes_over: bool,
+    ) -> (Case, bool) {
         let task = Task {
             database: self.database.clone(),
             stripe: self.page.base().to_owned(),
@@ -165,8 +155,10 @@ impl Stage {
         command
             .args(["--exact", &self.test, "--nocapture", "--test-threads=1"])
             .env(TASK, task.to_string());
+        let place = self.places.acquire().await.unwrap();
         let output = tokio::task::spawn_blocking(move || command.output());
         let output = output.await.unwrap().unwrap();
+        drop(place);
         let printed = String::from_utf8_lossy(&output.stdout);
         let answer = printed.lines().find_map(|line| line.strip_prefix(ANSWER));
         let (reached, answer) = match answer {
@@ -189,6 +181,7 @@ impl Stage {
         let case = Case {
             scenario,
             point,
+            takes_over,
             request,
             answer,
         };
@@ -228,17 +221,21 @@ pub(super) async fn run(backend: Backend, test: &str) -> Summary {
     assert!(broken.is_empty(), "after the restart: {broken:#?}");
     retry(&service, &page, &cases).await;
 
-    let aborted = cases.iter().filter(|case| case.answer.is_none()).count();
-    let is_twice = |case: &&Case| matches!(case.point, Point::Twice(_));
-    let twice = cases.iter().filter(is_twice).count() - Scenario::ALL.len();
-    let before = |case: &&Case| matches!(case.point, Point::Before(_));
-    let steps = cases.iter().filter(before).count() - Scenario::ALL.len();
+    let count = |is_so: fn(&Case) -> bool| cases.iter().filter(|case| is_so(case)).count();
+    let scenarios = Scenario::ALL.len();
+    // The last process of each chain finds nothing left to end at.
+    let steps = count(|case| !case.takes_over && matches!(case.point, Point::Before(_))) - scenarios;
+    let twice = count(|case| matches!(case.point, Point::Twice(_))) - scenarios;
+    let aborted = count(|case| !case.takes_over && case.answer.is_none());
+    let taken_over = count(|case| case.takes_over && case.answer.is_none());
     assert!(aborted >= 2 * steps && twice > 0, "{aborted} of {steps} steps");
+    assert!(taken_over > scenarios, "{taken_over} takeovers");
     assert!(open > 0, "no crash left anything open");
     sandbox.stop().await;
     Summary {
         backend,
         aborted,
+        taken_over,
         twice,
         steps,
         open,
@@ -248,18 +245,7 @@ pub(super) async fn run(backend: Backend, test: &str) -> Summary {
 
 /// Lets a process end at every point of every scenario. Nothing is mended meanwhile.
 async fn crash_everywhere(database: &str, stripe: String, test: &str) -> Vec<Case> {
-    let (service, opened) = start(database, &stripe).await;
-    let project = NewProject {
-        id: ProjectId::parse(PROJECT).unwrap(),
-        stripe: StripeCredentials {
-            secret_key: SECRET_KEY.into(),
-            publishable_key: PUBLISHABLE_KEY.to_owned(),
-            account: None,
-            webhook_secrets: WebhookSecrets::default(),
-        },
-    };
-    let projects = Projects::new(opened);
-    projects.create(&project, SystemClock.now()).await.unwrap();
+    let service = make_project(database, &stripe).await;
     let stage = Arc::new(Stage {
         test: test.to_owned(),
         database: database.to_owned(),
@@ -268,6 +254,14 @@ async fn crash_everywhere(database: &str, stripe: String, test: &str) -> Vec<Cas
         requests: AtomicU32::new(0),
         places: Semaphore::new(PROCESSES),
     });
+    let mut left_open = JoinSet::new();
+    for scenario in Scenario::ALL {
+        let stage = Arc::clone(&stage);
+        left_open.spawn(async move { stage.leave_open(scenario).await });
+    }
+    let left_open = left_open.join_all().await;
+    let left_at = Instant::now();
+
     let mut chains = JoinSet::new();
     for scenario in Scenario::ALL {
         for point in Point::KINDS {
@@ -275,7 +269,19 @@ async fn crash_everywhere(database: &str, stripe: String, test: &str) -> Vec<Cas
             chains.spawn(async move { stage.every_point(scenario, point).await });
         }
     }
-    chains.join_all().await.into_iter().flatten().collect()
+    let mut cases = chains.join_all().await;
+
+    wait_until(2 * CLAIM_IS_OVER, "the claims to run out", || {
+        left_at.elapsed() >= CLAIM_IS_OVER
+    })
+    .await;
+    let mut takeovers = JoinSet::new();
+    for open in left_open {
+        let stage = Arc::clone(&stage);
+        takeovers.spawn(async move { stage.every_point_of_a_takeover(open).await });
+    }
+    cases.extend(takeovers.join_all().await);
+    cases.into_iter().flatten().collect()
 }
 
 /// Makes every request again, twice, under the name that it had: as a client that was not answered, and as one that

@@ -41,12 +41,26 @@ impl CrashingWorld {
 
     /// Whether the work got as far as the crash point.
     pub(super) fn reached(&self) -> bool {
-        let (Point::Before(at) | Point::After(at) | Point::Twice(at)) = self.point;
-        self.calls.load(Ordering::SeqCst) > at
+        match self.point {
+            Point::Before(at) | Point::After(at) | Point::Twice(at) => self.calls.load(Ordering::SeqCst) > at,
+            Point::BeforeResult => false,
+        }
     }
 
     fn real(&self) -> &RealWorld {
         &self.service.parts.engine.world
+    }
+
+    /// A call that writes an operation's result.
+    async fn result<T, Call>(&self, call: impl Fn() -> Call + Send + Sync) -> T
+    where
+        T: Send,
+        Call: Future<Output = T> + Send,
+    {
+        if self.point == Point::BeforeResult {
+            process::abort();
+        }
+        self.step(call).await
     }
 
     async fn step<T, Call>(&self, call: impl Fn() -> Call + Send + Sync) -> T
@@ -158,7 +172,7 @@ impl Records for CrashingWorld {
     }
 
     async fn end(&self, scope: &ProjectScope, operation: &Operation) -> Recorded<()> {
-        self.step(|| self.real().end(scope, operation)).await
+        self.result(|| self.real().end(scope, operation)).await
     }
 
     async fn release(&self, scope: &ProjectScope, operation: &Operation, retry_in: Duration) -> Recorded<()> {
@@ -177,7 +191,7 @@ impl Records for CrashingWorld {
         operation: &Operation,
         payment_method: &PaymentMethod,
     ) -> Recorded<()> {
-        self.step(|| {
+        self.result(|| {
             self.real()
                 .finish_payment_method(scope, operation, payment_method)
         })
@@ -190,7 +204,7 @@ impl Records for CrashingWorld {
         operation: &Operation,
         customer: &CustomerId,
     ) -> Recorded<()> {
-        self.step(|| self.real().finish_customer(scope, operation, customer))
+        self.result(|| self.real().finish_customer(scope, operation, customer))
             .await
     }
 
@@ -201,7 +215,7 @@ impl Records for CrashingWorld {
         id: &SetupIntentId,
         created_at: UtcTimestamp,
     ) -> Recorded<()> {
-        self.step(|| self.real().finish_setup_intent(scope, operation, id, created_at))
+        self.result(|| self.real().finish_setup_intent(scope, operation, id, created_at))
             .await
     }
 }

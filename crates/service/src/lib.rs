@@ -18,6 +18,8 @@ mod wish;
 mod world;
 
 #[cfg(test)]
+mod crash_points;
+#[cfg(test)]
 mod simulation;
 
 pub use error::ServiceError;

@@ -1,7 +1,7 @@
 //! Projects and their Stripe credentials. Not a tenant's own data: whoever asks by name here has yet to be authorised.
 
 use billfold_domain::{ProjectId, StripeAccountId, UtcTimestamp};
-use diesel::{AsChangeset, ExpressionMethods as _, Insertable, QueryDsl as _};
+use diesel::{ExpressionMethods as _, QueryDsl as _};
 use diesel_async::RunQueryDsl as _;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -82,34 +82,20 @@ type Row = (
     (Option<String>, Option<String>),
 );
 
-/// Credentials on their way into their row.
-#[expect(
-    clippy::ref_option_ref,
-    reason = "what the derived code does with optional references is its own"
-)]
-#[allow(clippy::ref_option_ref, reason = "what the derived code does with optional references is its own")]
-#[derive(Insertable, AsChangeset)]
-#[diesel(table_name = stripe_credentials)]
-#[diesel(treat_none_as_null = true)]
-struct CredentialsRow<'a> {
-    secret_key: &'a str,
-    publishable_key: &'a str,
-    account_id: Option<&'a str>,
-    webhook_secret: Option<&'a str>,
-    previous_webhook_secret: Option<&'a str>,
-}
-
-impl<'a> CredentialsRow<'a> {
-    fn of(credentials: &'a StripeCredentials) -> Self {
-        let text = |secret: &'a Option<SecretString>| secret.as_ref().map(ExposeSecret::expose_secret);
-        Self {
-            secret_key: credentials.secret_key.expose_secret(),
-            publishable_key: &credentials.publishable_key,
-            account_id: credentials.account.as_ref().map(StripeAccountId::as_str),
-            webhook_secret: text(&credentials.webhook_secrets.current),
-            previous_webhook_secret: text(&credentials.webhook_secrets.previous),
-        }
-    }
+/// Credentials as the columns of their row.
+macro_rules! columns {
+    ($credentials:expr) => {{
+        let credentials: &StripeCredentials = $credentials;
+        let WebhookSecrets { current, previous } = &credentials.webhook_secrets;
+        (
+            stripe_credentials::secret_key.eq(credentials.secret_key.expose_secret()),
+            stripe_credentials::publishable_key.eq(credentials.publishable_key.as_str()),
+            stripe_credentials::account_id.eq(credentials.account.as_ref().map(StripeAccountId::as_str)),
+            stripe_credentials::webhook_secret.eq(current.as_ref().map(ExposeSecret::expose_secret)),
+            stripe_credentials::previous_webhook_secret
+                .eq(previous.as_ref().map(ExposeSecret::expose_secret)),
+        )
+    }};
 }
 
 /// The projects of the installation.
@@ -138,7 +124,7 @@ impl Projects {
             diesel::insert_into(stripe_credentials::table)
                 .values((
                     stripe_credentials::project_id.eq(id.as_str()),
-                    CredentialsRow::of(stripe),
+                    columns!(stripe),
                 ))
                 .execute(connection)
                 .await?;
@@ -157,7 +143,7 @@ impl Projects {
     async fn update_credentials(&self, NewProject { id, stripe }: &NewProject) -> Result<(), StoreError> {
         with_connection!(self.database, |connection| {
             diesel::update(stripe_credentials::table.filter(stripe_credentials::project_id.eq(id.as_str())))
-                .set(CredentialsRow::of(stripe))
+                .set(columns!(stripe))
                 .execute(connection)
                 .await?;
             Ok(())

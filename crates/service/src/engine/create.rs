@@ -112,8 +112,15 @@ impl<W: World> Engine<W> {
         operation: &mut Operation,
         id: &PaymentMethodId,
     ) -> Result<Confirmed, Failure> {
-        let setup_intent = self.make_setup_intent(tenant, operation, Some(id)).await?;
+        let driven_before = operation.fence > 1 || self.may_be_asked_again(tenant, id).await?;
+        let setup_intent = self
+            .make_setup_intent(tenant, operation, Some(id), driven_before)
+            .await?;
         match setup_intent.status {
+            SetupIntentStatus::Succeeded if driven_before => {
+                let confirmed = Confirmed::available(setup_intent.payment_method, id);
+                self.require_attached(tenant, operation, confirmed).await
+            }
             SetupIntentStatus::Succeeded => Ok(Confirmed::available(setup_intent.payment_method, id)),
             SetupIntentStatus::RequiresAction | SetupIntentStatus::Processing => {
                 self.keep_or_cancel(tenant, operation, id, setup_intent).await
@@ -133,6 +140,30 @@ impl<W: World> Engine<W> {
             SetupIntentStatus::Canceled | SetupIntentStatus::RequiresConfirmation => {
                 Err(Failure::Refused(ServiceError::NotUsable))
             }
+        }
+    }
+
+    /// Whether an operation of this name may have saved the payment method before, and another have deleted it since:
+    /// then Stripe would give the answer of that time again, for the same key.
+    async fn may_be_asked_again(&self, tenant: &Tenant, id: &PaymentMethodId) -> Result<bool, Failure> {
+        let deleted = self.world.find_deleted(&tenant.scope, id).await?;
+        Ok(deleted.is_some())
+    }
+
+    /// What an earlier drive confirmed, if it is still attached. It may have been detached since, and then it can never be
+    /// used again.
+    async fn require_attached(
+        &self,
+        tenant: &Tenant,
+        operation: &Operation,
+        confirmed: Confirmed,
+    ) -> Result<Confirmed, Failure> {
+        let usable = self.look_at_payment_method(tenant, &confirmed.id).await?;
+        let own = self.world.find_customer(&tenant.scope, &operation.user).await?;
+        if usable.attached_to.is_some() && usable.attached_to == own {
+            Ok(confirmed)
+        } else {
+            Err(Failure::Refused(ServiceError::NotUsable))
         }
     }
 

@@ -4,7 +4,7 @@ use billfold_domain::CustomerId;
 use billfold_store::Operation;
 use billfold_stripe::{CustomerQuery, NewCustomer};
 
-use super::drive::{Failure, is_kept, looked_for_since};
+use super::drive::{Failure, is_kept, looked_for_since, runs_anew};
 use crate::{ServiceError, Tenant, engine::Engine, world::World};
 
 impl<W: World> Engine<W> {
@@ -57,7 +57,7 @@ impl<W: World> Engine<W> {
                     return Ok(customer);
                 }
                 *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
-                Err(error.into())
+                Err(runs_anew(error))
             }
             Err(error) => Err(error.into()),
         }

@@ -6,7 +6,7 @@ use billfold_domain::{
 use billfold_store::Operation;
 use billfold_stripe::StripeError;
 
-use super::drive::{Failure, is_kept};
+use super::drive::{Failure, is_kept, runs_anew};
 use crate::{ServiceError, Tenant, engine::Engine, world::World};
 
 impl<W: World> Engine<W> {
@@ -70,7 +70,7 @@ impl<W: World> Engine<W> {
                     return Ok(status);
                 }
                 *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
-                Err(error.into())
+                Err(runs_anew(error))
             }
             Err(error) => Err(error.into()),
         }
@@ -103,7 +103,7 @@ impl<W: World> Engine<W> {
                     return Ok(());
                 }
                 *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
-                Err(error.into())
+                Err(runs_anew(error))
             }
             Err(error) => Err(error.into()),
         }

@@ -56,9 +56,24 @@ impl From<StripeError> for Failure {
     }
 }
 
-/// Whether Stripe will give this failure again, for the same key, whatever the effect was.
+/// Whether Stripe will give this failure again, for the same key, whatever the effect was. A key can have been used for
+/// another request where an operation of this name has ended before and is asked for anew, by a client whose answer was
+/// lost: its subject, or its user's customer, may be another by now.
 pub(super) fn is_kept(error: &StripeError) -> bool {
-    matches!(error, StripeError::Unknown { completed: true, .. })
+    matches!(
+        error,
+        StripeError::Unknown { completed: true, .. } | StripeError::IdempotencyKeyReused
+    )
+}
+
+/// What remains of a failure that is kept, where the step had no effect and can run anew under another key.
+pub(super) fn runs_anew(error: StripeError) -> Failure {
+    match error {
+        StripeError::IdempotencyKeyReused => {
+            Failure::Unknown(ServiceError::unavailable(format!("Stripe: {}", error.kind())))
+        }
+        error => error.into(),
+    }
 }
 
 /// From when on Stripe may have made what an operation asked for, by a clock that may be behind ours.
@@ -128,8 +143,9 @@ impl<W: World> Engine<W> {
         id: &PaymentMethodId,
     ) -> Result<(), ServiceError> {
         let payment_method = self.world.find_deleted(&tenant.scope, id).await?;
+        // Another has ended it since this driver claimed it, and the payment method was saved anew.
         let payment_method =
-            payment_method.ok_or_else(|| ServiceError::internal("a deletion without a payment method"))?;
+            payment_method.ok_or_else(|| ServiceError::unavailable("the deletion is not open any more"))?;
         self.drive_delete(tenant, operation, &payment_method).await
     }
 

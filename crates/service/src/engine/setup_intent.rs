@@ -3,12 +3,17 @@
 use billfold_domain::{CustomerId, PaymentMethodId, SetupIntent, UserId};
 use billfold_store::{Claim, NewOperation, Operation, OperationKind, Subject};
 use billfold_stripe::{MissingResource, NewSetupIntent, SetupIntentQuery, StripeError, StripeSetupIntent};
+use time::Duration;
 
-use super::drive::{Failure, is_kept, looked_for_since};
+use super::drive::{Failure, is_kept, looked_for_since, runs_anew};
 use crate::{ServiceError, Tenant, engine::Engine, setup_intents, world::World};
 
 /// How often a customer that is gone at Stripe is replaced within one operation.
 const REPLACED_CUSTOMERS: usize = 2;
+
+/// For how long a client that was not answered asks again under the same name. An operation of this name may have made
+/// its setup intent that long before this one of the same name began.
+const ASKED_AGAIN_WITHIN: Duration = Duration::hours(24);
 
 impl<W: World> Engine<W> {
     /// Makes a setup intent for a user, and the user's customer if there is none, by the operation of this name,
@@ -51,7 +56,10 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         operation: &mut Operation,
     ) -> Result<SetupIntent, Failure> {
-        let made = self.make_setup_intent(tenant, operation, None).await?;
+        let driven_before = operation.fence > 1;
+        let made = self
+            .make_setup_intent(tenant, operation, None, driven_before)
+            .await?;
         let shown = setup_intents::shown(tenant, operation.user.clone(), made)?;
         self.world
             .finish_setup_intent(&tenant.scope, operation, &shown.id, shown.created_at)
@@ -66,10 +74,11 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         operation: &mut Operation,
         payment_method: Option<&PaymentMethodId>,
+        driven_before: bool,
     ) -> Result<StripeSetupIntent, Failure> {
         for _ in 0..REPLACED_CUSTOMERS {
             let customer = self.customer(tenant, &operation.user).await?;
-            if operation.fence > 1
+            if driven_before
                 && let Some(made) = self.look_for_setup_intent(tenant, operation, &customer).await?
             {
                 return Ok(made);
@@ -97,7 +106,7 @@ impl<W: World> Engine<W> {
                         return Ok(made);
                     }
                     *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
-                    return Err(error.into());
+                    return Err(runs_anew(error));
                 }
                 Err(StripeError::Card(refused)) => {
                     return Err(Failure::Refused(ServiceError::Declined(refused)));
@@ -122,7 +131,7 @@ impl<W: World> Engine<W> {
         operation: &Operation,
         customer: &CustomerId,
     ) -> Result<Option<StripeSetupIntent>, Failure> {
-        let since = looked_for_since(operation);
+        let since = looked_for_since(operation).plus(-ASKED_AGAIN_WITHIN);
         let mut last = None;
         loop {
             let query = SetupIntentQuery {

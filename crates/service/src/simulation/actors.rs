@@ -2,12 +2,10 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use billfold_domain::{PaymentMethodId, PaymentMethodStatus, UserId};
+use billfold_domain::{PaymentMethodId, PaymentMethodStatus, SetupIntentId, UserId};
 
 use super::world::SimulatedWorld;
-use crate::{
-    Confirmation, SavedPaymentMethod, ServiceError, Tenant, engine::Engine, world::Surroundings as _,
-};
+use crate::{Confirmation, SavedPaymentMethod, ServiceError, Tenant, engine::Engine};
 
 /// A wish of a tenant's.
 #[derive(Clone, Debug)]
@@ -27,64 +25,72 @@ pub(super) enum Told {
     Saved {
         available: bool,
     },
+    Made(SetupIntentId),
     Done,
     Refused,
     TryAgain,
+    /// What no caller may ever be told.
+    Fault(String),
+}
+
+impl Told {
+    /// Whether its wisher has no more to ask.
+    pub(super) fn is_definite(&self) -> bool {
+        !matches!(self, Self::Nothing | Self::TryAgain)
+    }
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) wish: Wish,
+    /// The name of its operation. A client that keeps it asks again under the same.
+    pub(super) operation: String,
+    pub(super) keeps_name: bool,
     pub(super) began: u64,
+    /// The day on which it began: a name is kept for one.
+    pub(super) day: u32,
     pub(super) ended: Option<u64>,
     pub(super) told: Told,
 }
 
 pub(super) type Task = Pin<Box<dyn Future<Output = Told> + Send>>;
 
-pub(super) fn act(engine: Arc<Engine<SimulatedWorld>>, tenant: Tenant, wish: Wish) -> Task {
+pub(super) fn act(
+    engine: Arc<Engine<SimulatedWorld>>,
+    tenant: Tenant,
+    wish: Wish,
+    operation: String,
+) -> Task {
     Box::pin(async move {
-        match wish {
-            Wish::Create(id, user, confirmation) => {
-                let operation = engine.world.operation_name();
-                match engine
-                    .create_payment_method(&tenant, &operation, &id, &user, confirmation)
-                    .await
-                {
-                    Ok(SavedPaymentMethod::Created(shown) | SavedPaymentMethod::Existing(shown)) => {
+        let told = match wish {
+            Wish::Create(id, user, confirmation) => engine
+                .create_payment_method(&tenant, &operation, &id, &user, confirmation)
+                .await
+                .map(
+                    |(SavedPaymentMethod::Created(shown) | SavedPaymentMethod::Existing(shown))| {
                         Told::Saved {
                             available: shown.payment_method.status == PaymentMethodStatus::Available,
                         }
-                    }
-                    Err(error) => refused(&error),
-                }
-            }
-            Wish::Delete(id) => {
-                let operation = engine.world.operation_name();
-                engine
-                    .delete_payment_method(&tenant, &operation, &id, None)
-                    .await
-                    .map_or_else(|error| refused(&error), |_| Told::Done)
-            }
-            Wish::SetupIntent(user) => {
-                let operation = engine.world.operation_name();
-                engine
-                    .create_setup_intent(&tenant, &operation, user)
-                    .await
-                    .map_or_else(|error| refused(&error), |_| Told::Done)
-            }
-            Wish::Reconcile => engine
-                .drive_due(&tenant)
+                    },
+                ),
+            Wish::Delete(id) => engine
+                .delete_payment_method(&tenant, &operation, &id, None)
                 .await
-                .map_or_else(|error| refused(&error), |_| Told::Done),
-        }
+                .map(|_| Told::Done),
+            Wish::SetupIntent(user) => engine
+                .create_setup_intent(&tenant, &operation, user)
+                .await
+                .map(|made| Told::Made(made.id)),
+            Wish::Reconcile => engine.drive_due(&tenant).await.map(|_| Told::Done),
+        };
+        told.unwrap_or_else(refused)
     })
 }
 
-fn refused(error: &ServiceError) -> Told {
+fn refused(error: ServiceError) -> Told {
     match error {
         ServiceError::Busy | ServiceError::Unavailable { .. } => Told::TryAgain,
-        ServiceError::Internal { cause } => panic!("an internal error: {cause}"),
+        ServiceError::Internal { cause } => Told::Fault(cause),
         _ => Told::Refused,
     }
 }

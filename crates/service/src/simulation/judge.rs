@@ -6,17 +6,23 @@ use billfold_domain::{PaymentMethodId, PaymentMethodStatus, SetupIntentStatus};
 
 use super::{
     actors::{Request, Told, Wish},
+    judge_retries::retries_were_told_the_same,
     run::Report,
     world::State,
 };
 
 impl Report {
-    /// Panics, with everything that happened, where an invariant is broken.
-    pub(super) fn judge(&self) {
+    /// Every invariant that is broken, in words.
+    pub(super) fn judge(&self) -> Vec<String> {
         let state = self.world.0.lock();
-        let mut broken = Vec::new();
+        let mut broken = state.broken.clone();
         for held in state.records.operations.values() {
             broken.push(format!("never ended: {:?}", held.operation));
+        }
+        for request in &self.requests {
+            if let Told::Fault(cause) = &request.told {
+                broken.push(format!("an internal error: {cause}"));
+            }
         }
         one_customer_a_user(&state, &mut broken);
         one_effect_an_operation(&state, &mut broken);
@@ -24,6 +30,13 @@ impl Report {
             records_and_stripe_agree(&state, id, &mut broken);
             callers_were_told_the_truth(&self.requests, &state, id, &mut broken);
         }
+        retries_were_told_the_same(&self.requests, &state, &mut broken);
+        broken
+    }
+
+    /// Panics, with everything that happened, where an invariant is broken.
+    pub(super) fn require_unbroken(&self) {
+        let broken = self.judge();
         let seed = self.seed;
         assert!(
             broken.is_empty(),
@@ -113,8 +126,7 @@ fn callers_were_told_the_truth(
     };
     // What crashed or was told to try again may still have happened at any time after it began.
     let surely_over_before = |request: &Request, step: u64| {
-        request.ended.is_some_and(|ended| ended < step)
-            && !matches!(request.told, Told::Nothing | Told::TryAgain)
+        request.ended.is_some_and(|ended| ended < step) && request.told.is_definite()
     };
     for create in creates() {
         let Told::Saved { available } = create.told else {

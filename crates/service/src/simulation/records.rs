@@ -10,7 +10,11 @@ use billfold_store::{
     BeginCreate, BeginDelete, Claim, NewOperation, Operation, OperationKind, StoreError, Subject,
 };
 
-use super::world::{SimulatedWorld, State};
+use super::{
+    history::{Event, What},
+    planted::Bug,
+    world::{SimulatedWorld, State},
+};
 use crate::world::{Recorded, Records};
 
 /// As long as the real lease.
@@ -55,32 +59,43 @@ impl SimulatedWorld {
     }
 }
 
-fn subject_key(subject: &Subject) -> String {
+/// What only one open operation may have: its subject.
+fn index_key(state: &State, id: &str, subject: &Subject) -> String {
+    if state.has(Bug::NoUniqueIndex) {
+        return id.to_owned();
+    }
     format!("{subject:?}")
+}
+
+fn record(state: &mut State, operation: &str, id: &PaymentMethodId, what: What) {
+    let step = state.step;
+    state.history.push(Event {
+        step,
+        operation: operation.to_owned(),
+        id: id.clone(),
+        what,
+    });
 }
 
 fn claim(state: &mut State, new: &NewOperation) -> Option<Operation> {
     let now = state.now;
     let lease_expires_at = now.plus(LEASE);
-    let held = state
-        .records
-        .operations
-        .entry(subject_key(&new.subject))
-        .or_insert_with(|| Held {
-            operation: Operation {
-                id: new.id.clone(),
-                kind: new.kind,
-                subject: new.subject.clone(),
-                user: new.user.clone(),
-                epoch: 0,
-                fence: 0,
-                attempts: 0,
-                step: None,
-                created_at: now,
-            },
-            lease_expires_at: now.plus(-LEASE),
-            next_attempt_at: now,
-        });
+    let key = index_key(state, &new.id, &new.subject);
+    let held = state.records.operations.entry(key).or_insert_with(|| Held {
+        operation: Operation {
+            id: new.id.clone(),
+            kind: new.kind,
+            subject: new.subject.clone(),
+            user: new.user.clone(),
+            epoch: 0,
+            fence: 0,
+            attempts: 0,
+            step: None,
+            created_at: now,
+        },
+        lease_expires_at: now.plus(-LEASE),
+        next_attempt_at: now,
+    });
     take(held, now, lease_expires_at)
 }
 
@@ -95,20 +110,23 @@ fn take(held: &mut Held, now: UtcTimestamp, until: UtcTimestamp) -> Option<Opera
 }
 
 fn end(state: &mut State, operation: &Operation) -> Recorded<()> {
-    let key = subject_key(&operation.subject);
+    let key = index_key(state, &operation.id, &operation.subject);
     let holds = |held: &Held| held.operation.id == operation.id && held.operation.fence == operation.fence;
-    if !state.records.operations.get(&key).is_some_and(holds) {
+    if !state.has(Bug::NoFence) && !state.records.operations.get(&key).is_some_and(holds) {
         return Err(StoreError::Fenced);
     }
     state.records.operations.remove(&key);
+    if let (OperationKind::DeletePaymentMethod, Subject::PaymentMethod(id)) =
+        (operation.kind, &operation.subject)
+    {
+        record(state, &operation.id, id, What::Deleted);
+    }
     Ok(())
 }
 
 fn held_mut<'a>(state: &'a mut State, operation: &Operation) -> Option<&'a mut Held> {
-    let held = state
-        .records
-        .operations
-        .get_mut(&subject_key(&operation.subject))?;
+    let key = index_key(state, &operation.id, &operation.subject);
+    let held = state.records.operations.get_mut(&key)?;
     (held.operation.id == operation.id && held.operation.fence == operation.fence).then_some(held)
 }
 
@@ -150,6 +168,7 @@ impl Records for SimulatedWorld {
         self.record(|state| {
             if let Some(row) = waiting(state, id, on) {
                 row.deleted = true;
+                record(state, "", id, What::Hidden);
             }
             Ok(())
         })
@@ -210,8 +229,10 @@ impl Records for SimulatedWorld {
             }
             let payment_method = row.payment_method.clone();
             let subject = Subject::PaymentMethod(id.clone());
-            let open = state.records.operations.get(&subject_key(&subject));
-            let joinable = open.is_some_and(|held| held.operation.kind == OperationKind::DeletePaymentMethod);
+            let is_deletion = |held: &Held| {
+                held.operation.subject == subject && held.operation.kind == OperationKind::DeletePaymentMethod
+            };
+            let joinable = state.records.operations.values().any(is_deletion);
             if row.deleted && !joinable {
                 return Ok(if row.operation == operation {
                     BeginDelete::Done(payment_method)
@@ -230,9 +251,11 @@ impl Records for SimulatedWorld {
                 return Ok(BeginDelete::Busy);
             };
             if held.kind == kind {
+                let still_shown = state.has(Bug::DeletedIsShown);
                 let row = state.records.methods.get_mut(id).unwrap();
-                row.deleted = true;
+                row.deleted = !still_shown;
                 row.operation.clone_from(&held.id);
+                record(state, &held.id, id, What::Hidden);
             }
             Ok(BeginDelete::Held(held, payment_method))
         })
@@ -297,6 +320,7 @@ impl Records for SimulatedWorld {
                 operation: operation.id.clone(),
             };
             state.records.methods.insert(payment_method.id.clone(), row);
+            record(state, &operation.id, &payment_method.id, What::Saved);
             Ok(())
         })
         .await
@@ -314,11 +338,10 @@ impl Records for SimulatedWorld {
                 .records
                 .customers
                 .insert(operation.user.clone(), customer.clone());
-            assert!(
-                earlier.is_none(),
-                "a second customer was recorded for {}",
-                operation.user
-            );
+            if earlier.is_some() {
+                let broken = format!("a second customer was recorded for {}", operation.user);
+                state.broken.push(broken);
+            }
             Ok(())
         })
         .await

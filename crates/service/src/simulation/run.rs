@@ -1,4 +1,4 @@
-//! One run: a hundred steps of chaos, then peace, then judgement.
+//! One run: some hundred steps of chaos, then peace.
 
 use std::{
     collections::BTreeMap,
@@ -12,15 +12,21 @@ use time::Duration;
 
 use super::{
     actors::{Request, Task, Told, Wish, act},
+    planted::Bug,
     stripe::{self, Behaviour, Method},
     world::{SimulatedWorld, pick},
 };
-use crate::{Confirmation, Tenant, engine::Engine};
+use crate::{Confirmation, Tenant, engine::Engine, world::Surroundings as _};
 
 const METHODS: usize = 4;
 const USERS: usize = 2;
 const CHAOS: u64 = 600;
-const PEACE: u64 = 40;
+/// Rounds of the reconciler, a minute apart, before the last questions and after them.
+const PEACE: u64 = 20;
+
+/// How often a client asks for an answer when nothing goes wrong any more. More than once: what was done before under the
+/// same name may have used up Stripe's keys, of which each attempt finds out one.
+const MOST_QUESTIONS: u32 = 6;
 
 /// What a run left behind.
 pub(super) struct Report {
@@ -29,6 +35,7 @@ pub(super) struct Report {
     pub(super) world: SimulatedWorld,
     pub(super) trace: Vec<String>,
     pub(super) crashes: u64,
+    pub(super) retries: u64,
 }
 
 /// What many runs went through, so that a simulation in which nothing happens is noticed.
@@ -37,6 +44,8 @@ pub(super) struct Totals {
     requests: u64,
     saved: u64,
     deleted: u64,
+    /// Requests that were made again under the name of an earlier one.
+    retries: u64,
     crashes: u64,
     faults: BTreeMap<&'static str, u64>,
 }
@@ -44,6 +53,7 @@ pub(super) struct Totals {
 impl Totals {
     pub(super) fn add(&mut self, report: &Report) {
         self.crashes += report.crashes;
+        self.retries += report.retries;
         for request in &report.requests {
             self.requests += 1;
             self.saved += u64::from(matches!(request.told, Told::Saved { .. }));
@@ -59,7 +69,7 @@ impl Totals {
 
     pub(super) fn require_variety(&self) {
         assert!(
-            self.saved > 0 && self.deleted > 0 && self.crashes > 0,
+            self.saved > 0 && self.deleted > 0 && self.crashes > 0 && self.retries > 0,
             "too little happened: {self:?}"
         );
         assert!(
@@ -77,10 +87,11 @@ struct Run {
     requests: Vec<Request>,
     step: u64,
     crashes: u64,
+    retries: u64,
 }
 
-pub(super) fn run(seed: u64) -> Report {
-    let world = SimulatedWorld::new(seed);
+pub(super) fn run(seed: u64, bug: Option<Bug>) -> Report {
+    let world = SimulatedWorld::new(seed, bug);
     let scope = ProjectScope::authorized(ProjectId::parse("demo").unwrap());
     let mut run = Run {
         engine: Arc::new(Engine {
@@ -93,6 +104,7 @@ pub(super) fn run(seed: u64) -> Report {
         requests: Vec::new(),
         step: 0,
         crashes: 0,
+        retries: 0,
     };
     run.stock();
     while run.step < CHAOS {
@@ -106,6 +118,7 @@ pub(super) fn run(seed: u64) -> Report {
         world: run.world,
         trace,
         crashes: run.crashes,
+        retries: run.retries,
     }
 }
 
@@ -136,6 +149,7 @@ impl Run {
     fn chaos(&mut self) {
         self.step += 1;
         let mut state = self.world.0.lock();
+        state.step = self.step;
         let pass = i64::try_from(pick(&mut state.chance, 200)).unwrap();
         state.now = state.now.plus(Duration::milliseconds(pass));
         if state.roll(2) {
@@ -150,9 +164,9 @@ impl Run {
         let what = state.chance.random_range(0..100);
         match what {
             0..=7 => {
-                let wish = wish(&mut state.chance);
+                let (wish, keeps_name) = (wish(&mut state.chance), state.roll(60));
                 drop(state);
-                self.begin(wish);
+                self.begin(wish, keeps_name);
             }
             8..=10 if !state.stripe.late.is_empty() => {
                 let count = state.stripe.late.len();
@@ -177,6 +191,14 @@ impl Run {
                 drop(state);
                 self.crash(&dies);
             }
+            15..=18 => {
+                let unanswered = self.unanswered(state.days);
+                if !unanswered.is_empty() {
+                    let next = pick(&mut state.chance, unanswered.len());
+                    drop(state);
+                    self.retry(unanswered[next]);
+                }
+            }
             _ if !self.tasks.is_empty() => {
                 let next = pick(&mut state.chance, self.tasks.len());
                 drop(state);
@@ -186,20 +208,52 @@ impl Run {
         }
     }
 
-    fn begin(&mut self, wish: Wish) {
-        self.world
-            .0
-            .lock()
-            .trace
-            .push(format!("{}: {wish:?}", self.requests.len()));
-        let task = act(Arc::clone(&self.engine), self.tenant.clone(), wish.clone());
+    fn begin(&mut self, wish: Wish, keeps_name: bool) {
+        let operation = self.world.operation_name();
+        self.ask(wish, operation, keeps_name);
+    }
+
+    fn ask(&mut self, wish: Wish, operation: String, keeps_name: bool) {
+        let day = {
+            let mut state = self.world.0.lock();
+            let line = format!("{}: {wish:?} as {operation}", self.requests.len());
+            state.trace.push(line);
+            state.days
+        };
+        let (engine, tenant) = (Arc::clone(&self.engine), self.tenant.clone());
+        let task = act(engine, tenant, wish.clone(), operation.clone());
         self.tasks.push((self.requests.len(), task));
         self.requests.push(Request {
             wish,
+            operation,
+            keeps_name,
             began: self.step,
+            day,
             ended: None,
             told: Told::Nothing,
         });
+    }
+
+    /// The newest requests of the clients that keep their names and have no answer yet. One whose first request still runs
+    /// has lost patience.
+    fn unanswered(&self, day: u32) -> Vec<usize> {
+        let mut newest = BTreeMap::new();
+        for (number, request) in self.requests.iter().enumerate() {
+            if request.keeps_name && !matches!(request.wish, Wish::Reconcile) {
+                newest.insert(&request.operation, number);
+            }
+        }
+        let is_unanswered = |number: &usize| {
+            let request = &self.requests[*number];
+            request.day == day && !request.told.is_definite()
+        };
+        newest.into_values().filter(is_unanswered).collect()
+    }
+
+    fn retry(&mut self, number: usize) {
+        self.retries += 1;
+        let Request { wish, operation, .. } = self.requests[number].clone();
+        self.ask(wish, operation, true);
     }
 
     fn crash(&mut self, dies: &[bool]) {
@@ -221,11 +275,29 @@ impl Run {
         drop(self.tasks.swap_remove(next));
     }
 
-    /// Nothing goes wrong any more: what runs ends, what is late arrives, what is open is ended by the reconciler.
+    /// Nothing goes wrong any more: what runs ends, what is late arrives, what is open is ended by the reconciler. Then
+    /// whoever has no answer yet asks again until it has one, and once more.
     fn peace(&mut self) {
         self.world.0.lock().faults = false;
         self.finish();
-        for _ in 0..PEACE {
+        self.quiet(PEACE);
+        let day = self.world.0.lock().days;
+        for number in self.unanswered(day) {
+            let mut answers = 0;
+            for _ in 0..MOST_QUESTIONS {
+                self.retry(number);
+                self.finish();
+                answers += u32::from(self.requests.last().unwrap().told.is_definite());
+                if answers == 2 {
+                    break;
+                }
+            }
+        }
+        self.quiet(PEACE);
+    }
+
+    fn quiet(&mut self, rounds: u64) {
+        for _ in 0..rounds {
             {
                 let mut state = self.world.0.lock();
                 state.now = state.now.plus(Duration::seconds(61));
@@ -233,7 +305,7 @@ impl Run {
                     drop(stripe::arrive(&mut state, &key, &change));
                 }
             }
-            self.begin(Wish::Reconcile);
+            self.begin(Wish::Reconcile, false);
             self.finish();
         }
     }
@@ -241,9 +313,14 @@ impl Run {
     fn finish(&mut self) {
         let mut polls = 0_u32;
         while !self.tasks.is_empty() {
+            self.step += 1;
+            self.world.0.lock().step = self.step;
             self.poll(0);
             polls += 1;
-            assert!(polls < 200_000, "something never ends");
+            if polls > 200_000 {
+                self.world.0.lock().broken.push("something never ends".to_owned());
+                self.tasks.clear();
+            }
         }
     }
 }

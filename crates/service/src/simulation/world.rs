@@ -13,7 +13,7 @@ use billfold_domain::UtcTimestamp;
 use parking_lot::Mutex;
 use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use super::{records::RecordsState, stripe::StripeState};
+use super::{history::Event, planted::Bug, records::RecordsState, stripe::StripeState};
 use crate::world::Surroundings;
 
 pub(super) struct State {
@@ -21,6 +21,8 @@ pub(super) struct State {
     pub(super) chance: StdRng,
     /// Whether anything goes wrong.
     pub(super) faults: bool,
+    /// What this world does wrong by itself, to see whether the judge notices.
+    pub(super) bug: Option<Bug>,
     pub(super) records: RecordsState,
     pub(super) stripe: StripeState,
     /// What happened, to compare two runs of one seed and to read after a failure.
@@ -29,6 +31,12 @@ pub(super) struct State {
     pub(super) seen: BTreeSet<&'static str>,
     /// How often a whole day passed.
     pub(super) days: u32,
+    /// The step that the run is at.
+    pub(super) step: u64,
+    /// What the operations have written down, oldest first.
+    pub(super) history: Vec<Event>,
+    /// What no run may come to, seen while it ran.
+    pub(super) broken: Vec<String>,
     names: u64,
 }
 
@@ -46,6 +54,10 @@ impl State {
         happens
     }
 
+    pub(super) fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
     pub(super) fn name(&mut self, prefix: &str) -> String {
         self.names += 1;
         format!("{prefix}{}", self.names)
@@ -56,16 +68,20 @@ impl State {
 pub(super) struct SimulatedWorld(pub(super) Arc<Mutex<State>>);
 
 impl SimulatedWorld {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, bug: Option<Bug>) -> Self {
         Self(Arc::new(Mutex::new(State {
             now: UtcTimestamp::from_seconds(1_800_000_000),
             chance: StdRng::seed_from_u64(seed),
             faults: true,
+            bug,
             records: RecordsState::default(),
             stripe: StripeState::default(),
             trace: Vec::new(),
             seen: BTreeSet::new(),
             days: 0,
+            step: 0,
+            history: Vec::new(),
+            broken: Vec::new(),
             names: 0,
         })))
     }

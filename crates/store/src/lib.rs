@@ -7,6 +7,7 @@ mod customers;
 mod database;
 mod error;
 mod migrations;
+mod open_operations;
 mod operations;
 mod payment_method_page;
 mod payment_method_row;

@@ -216,7 +216,7 @@ pub(crate) use claim;
 /// The operations of every project, each call within one.
 #[derive(Clone, Debug)]
 pub struct Operations {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 /// An operation as long as this holder holds it.

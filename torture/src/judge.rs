@@ -101,7 +101,8 @@ pub(crate) struct Effect {
     pub(crate) key: Option<String>,
     pub(crate) request: String,
     pub(crate) object: String,
-    pub(crate) effect: String,
+    /// What happened to the object, such as `payment_method.attached`.
+    pub(crate) kind: String,
 }
 
 /// The three truths of a run.
@@ -230,11 +231,11 @@ fn effects(evidence: &Evidence, found: &mut Vec<Violation>) {
             let name = (effect.project.as_str(), key.as_str());
             of_key.entry(name).or_default().insert(&effect.request);
         }
-        if ["payment_method.attached", "payment_method.detached"].contains(&effect.effect.as_str()) {
+        if ["payment_method.attached", "payment_method.detached"].contains(&effect.kind.as_str()) {
             let name = (
                 effect.project.as_str(),
                 effect.object.as_str(),
-                effect.effect.as_str(),
+                effect.kind.as_str(),
             );
             *of_object.entry(name).or_default() += 1;
         }

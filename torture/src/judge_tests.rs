@@ -22,13 +22,13 @@ fn wish(wish: Wish, told: Told, seconds: u64) -> Asked {
     }
 }
 
-fn effect(key: &str, request: &str, object: &str, effect: &str) -> Effect {
+fn effect(key: &str, request: &str, object: &str, kind: &str) -> Effect {
     Effect {
         project: "demo".to_owned(),
         key: Some(key.to_owned()),
         request: request.to_owned(),
         object: object.to_owned(),
-        effect: effect.to_owned(),
+        kind: kind.to_owned(),
     }
 }
 
@@ -114,7 +114,7 @@ fn a_lost_create() {
 }
 
 #[test]
-fn a_create_that_became_anothers() {
+fn a_create_that_went_to_another_user() {
     let mut evidence = sound();
     evidence.rows[0].user = "bert".to_owned();
     evidence.table = None;

@@ -27,10 +27,21 @@ const CARDS_OF_A_USER: usize = 4;
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     saved: bool,
-    delete_asked: bool,
-    deleted: bool,
+    deletion: Deletion,
     /// Somebody tries to save it once more after its deletion.
     asked_again: bool,
+}
+
+/// How far a card's deletion is known to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Deletion {
+    /// Nobody asked for it.
+    #[default]
+    None,
+    /// Somebody did.
+    Asked,
+    /// It was acknowledged.
+    Done,
 }
 
 /// A card that somebody has asked to save.
@@ -125,7 +136,7 @@ impl Shared {
             }
             40..53 => {
                 if let Some(active) = self.pick(chance, true) {
-                    active.known.lock().delete_asked = true;
+                    active.known.lock().deletion = Deletion::Asked;
                     requests.spawn(async move { shared.delete(&active, face, twice).await });
                 }
             }
@@ -172,7 +183,7 @@ impl Shared {
             return None;
         }
         let picked = &active[chance.random_range(0..active.len())];
-        (!to_delete || !picked.known.lock().delete_asked).then(|| Arc::clone(picked))
+        (!to_delete || picked.known.lock().deletion == Deletion::None).then(|| Arc::clone(picked))
     }
 
     async fn create(&self, active: &Active, face: Face, twice: bool, passes: bool) {
@@ -205,7 +216,7 @@ impl Shared {
             delete().await
         };
         if told == Told::Deleted {
-            active.known.lock().deleted = true;
+            active.known.lock().deletion = Deletion::Done;
         }
     }
 
@@ -225,12 +236,12 @@ impl Shared {
             return;
         };
         let after = *active.known.lock();
-        if status == 404 && before.saved && !after.delete_asked {
+        if status == 404 && before.saved && after.deletion == Deletion::None {
             self.clients
                 .history
                 .wrong(format!("{path}: saved, and then not found"));
         }
-        if status == 200 && before.deleted && !after.asked_again {
+        if status == 200 && before.deletion == Deletion::Done && !after.asked_again {
             self.clients
                 .history
                 .wrong(format!("{path}: deleted, and then found"));

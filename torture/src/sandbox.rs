@@ -211,7 +211,7 @@ impl Sandbox {
             key: entry["idempotency_key"].as_str().map(str::to_owned),
             request: text(&entry["request_id"]),
             object: text(&entry["object_id"]),
-            effect: text(&entry["effect"]),
+            kind: text(&entry["effect"]),
         }));
         Ok(())
     }

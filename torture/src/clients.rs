@@ -13,11 +13,15 @@ use serde_json::{Value, json};
 use crate::{
     TortureError,
     history::{Asked, Card, Face, History, Told, Wish},
+    judge::END_LIMIT,
     token::Issuer,
 };
 
-/// How long a client goes on repeating.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a client goes on repeating once nothing is broken any more: as long as operations may take to end.
+const PATIENCE: Duration = END_LIMIT;
+
+/// The longest that a client goes on while things are broken.
+const LONGEST_PATIENCE: Duration = Duration::from_mins(10);
 
 /// The longest wait for one answer: longer than a server takes to say that it does not know.
 const ANSWER_LIMIT: Duration = Duration::from_secs(40);
@@ -57,6 +61,8 @@ pub(crate) struct Clients {
     /// Instances are killed, so a connection may break.
     instances_die: bool,
     next_instance: AtomicUsize,
+    /// When all was whole again; `None` while something is broken, or will be soon.
+    mended: Mutex<Option<Instant>>,
     pub(crate) history: History,
 }
 
@@ -80,6 +86,7 @@ impl Clients {
             tokens: Mutex::default(),
             instances_die,
             next_instance: AtomicUsize::new(0),
+            mended: Mutex::new(Some(Instant::now())),
             history: History::default(),
         })
     }
@@ -98,6 +105,28 @@ impl Clients {
         token.clone()
     }
 
+    /// Things are being broken from now on: nobody can expect an answer in time.
+    pub(crate) fn expect_faults(&self) {
+        *self.mended.lock() = None;
+    }
+
+    /// Both sides are up, and stay so: from now on everyone is answered in time.
+    pub(crate) fn expect_no_faults(&self) {
+        *self.mended.lock() = Some(Instant::now());
+    }
+
+    /// When all was whole again, or now where it is not.
+    pub(crate) fn mended(&self) -> Instant {
+        self.mended.lock().unwrap_or_else(Instant::now)
+    }
+
+    fn goes_on(&self, began: Instant) -> bool {
+        match *self.mended.lock() {
+            None => began.elapsed() < LONGEST_PATIENCE,
+            Some(mended) => began.max(mended).elapsed() < PATIENCE,
+        }
+    }
+
     /// Asks until there is an answer for good, or gives up: `None`.
     pub(crate) async fn ask(
         &self,
@@ -107,9 +136,9 @@ impl Clients {
         body: Option<Value>,
     ) -> Option<Answer> {
         let token = self.token(caller);
-        let deadline = Instant::now() + PATIENCE;
+        let began = Instant::now();
         let mut instance = self.next_instance.fetch_add(1, Ordering::Relaxed) % self.ports.len();
-        while Instant::now() < deadline {
+        while self.goes_on(began) {
             let address = format!("http://127.0.0.1:{}{path}", self.ports[instance]);
             let mut request = self.http.request(method.clone(), address).bearer_auth(&token);
             if let Some(body) = &body {

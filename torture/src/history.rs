@@ -144,6 +144,14 @@ impl History {
             .count()
     }
 
+    /// The longest time from a wish to its answer for good, in seconds.
+    pub(crate) fn longest_seconds(&self) -> f64 {
+        let asked = self.asked.lock();
+        let answered = asked.iter().filter(|asked| asked.told != Told::Nothing);
+        let longest = answered.map(|asked| asked.ended - asked.began).max();
+        longest.unwrap_or_default().as_secs_f64()
+    }
+
     /// How many wishes were never answered.
     pub(crate) fn unanswered(&self) -> usize {
         let asked = self.asked.lock();

@@ -90,12 +90,14 @@ pub(crate) fn promises(history: &History, violations: &[Violation]) -> Vec<Strin
 /// What clients heard besides good answers.
 pub(crate) fn heard(history: &History) -> String {
     format!(
-        "{} requests: {} × 503, {} × 409, {} × 500, {} without an answer; {} wishes given up",
+        "{} requests: {} × 503, {} × 409, {} × 500, {} without an answer; {} wishes given up, the \
+         longest answered after {:.1} s",
         history.requests(),
         history.count(503),
         history.count(409),
         history.count(500),
         history.count(0),
-        history.unanswered()
+        history.unanswered(),
+        history.longest_seconds()
     )
 }

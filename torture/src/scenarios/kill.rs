@@ -34,6 +34,7 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
         .make_cards(CARDS_A_KILL * (kills + 2), &mut chance)
         .await?;
     platform.sandbox.add_faults(&SLOW).await?;
+    platform.clients.expect_faults();
     let load = Load::start(&platform, cards, PER_SECOND, run.chance(2));
     let began = Instant::now();
     for kill in 0..kills {
@@ -50,6 +51,7 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
         }
     }
     platform.all_ready().await?;
+    platform.clients.expect_no_faults();
     let under_load = began.elapsed();
     load.stop().await?;
     let (open, settled) = platform.settle().await?;
@@ -58,7 +60,10 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
     let history = &platform.clients.history;
     let mut showed = promises(history, &violations);
     showed.push(heard(history));
-    showed.push(format!("all ended {:.1} s after the load", settled.as_secs_f64()));
+    showed.push(format!(
+        "all ended {:.1} s after the last restart",
+        settled.as_secs_f64()
+    ));
     Ok(Outcome {
         load: format!(
             "{kills} kills in {:.0} s, {}, {PER_SECOND} requests/s",

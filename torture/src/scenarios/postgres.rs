@@ -76,6 +76,7 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
     let mut platform = Platform::start(run, kind, false).await?;
     let cards = platform.make_cards(run.pick(8_000, 900), &mut chance).await?;
     platform.sandbox.add_faults(&SLOW).await?;
+    platform.clients.expect_faults();
     let load = Load::start(&platform, cards, PER_SECOND, run.chance(4));
     let began = Instant::now();
     let mut late = Vec::new();
@@ -98,6 +99,7 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
             slowest,
         });
     }
+    platform.clients.expect_no_faults();
     let under_load = began.elapsed();
     load.stop().await?;
     let (open, settled) = platform.settle().await?;
@@ -120,7 +122,10 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
         "first good answer of each instance after PostgreSQL accepts, at most: {}",
         slowest.join(", ")
     ));
-    showed.push(format!("all ended {:.1} s after the load", settled.as_secs_f64()));
+    showed.push(format!(
+        "all ended {:.1} s after the last fault",
+        settled.as_secs_f64()
+    ));
     Ok(Outcome {
         load: format!(
             "{times} of each (freeze {} s) in {:.0} s, {}, {PER_SECOND} requests/s",

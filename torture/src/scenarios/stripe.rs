@@ -141,6 +141,7 @@ async fn part(
     let cards = platform.make_cards(number, &mut run.chance(5)).await?;
     let plan = plan(name, number, &cards, &mut run.chance(6));
     platform.sandbox.reset_calls().await?;
+    platform.clients.expect_faults();
     platform.sandbox.add_faults(faults).await?;
     let mut clients = JoinSet::new();
     for operations in plan {
@@ -154,6 +155,7 @@ async fn part(
         }
     }
     let struck = platform.sandbox.end_faults().await?;
+    platform.clients.expect_no_faults();
     let (open, _) = platform.settle().await?;
     let open = open.into_iter().map(|open| format!("{name}: {open}"));
     violations.extend(open.map(|open| Violation::new(Invariant::NotEnded, open)));

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How many cards a user has, on average, when all are saved.
-const CARDS_OF_A_USER: usize = 4;
+const CARDS_OF_A_USER: usize = 12;
 
 /// What is known of a card from the answers so far.
 #[derive(Clone, Copy, Debug, Default)]

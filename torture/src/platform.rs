@@ -107,7 +107,7 @@ impl Platform {
             instances.push(Instance::start(&program, &options, quiet_port(&mut chance)?)?);
         }
         for instance in &mut instances {
-            instance.ready(&http).await?;
+            instance.ready(&http, &program, &options).await?;
         }
         let ports = instances.iter().map(|instance| instance.port).collect();
         Ok(Self {
@@ -131,7 +131,7 @@ impl Platform {
     /// Waits until every instance is ready.
     pub(crate) async fn all_ready(&mut self) -> Result<(), TortureError> {
         for instance in &mut self.instances {
-            instance.ready(&self.http).await?;
+            instance.ready(&self.http, &self.program, &self.options).await?;
         }
         Ok(())
     }

@@ -111,7 +111,12 @@ pub(crate) struct Instance {
     /// What it last complained about, before and after restarts.
     complaints: Vec<String>,
     read_lines: usize,
+    /// How often it ended by itself while it was starting: whoever supervises it then starts it again.
+    pub(crate) failed_starts: usize,
 }
+
+/// How often an instance is started again that ends by itself.
+const MOST_FAILED_STARTS: usize = 20;
 
 impl Instance {
     /// Starts an instance, without waiting for it.
@@ -121,6 +126,7 @@ impl Instance {
             process: spawn(program, options, port)?,
             complaints: Vec::new(),
             read_lines: 0,
+            failed_starts: 0,
         })
     }
 
@@ -137,8 +143,13 @@ impl Instance {
         Ok(())
     }
 
-    /// Waits until it is ready. One that has ended by itself is an error.
-    pub(crate) async fn ready(&mut self, http: &reqwest::Client) -> Result<(), TortureError> {
+    /// Waits until it is ready. One that has ended by itself is started again, as a supervisor does.
+    pub(crate) async fn ready(
+        &mut self,
+        http: &reqwest::Client,
+        program: &Program,
+        options: &ServeOptions,
+    ) -> Result<(), TortureError> {
         let address = format!("http://127.0.0.1:{}/health/ready", self.port);
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -146,7 +157,10 @@ impl Instance {
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());
             }
-            if Instant::now() > deadline || self.process.exit_status()?.is_some() {
+            if self.process.exit_status()?.is_some() && self.failed_starts < MOST_FAILED_STARTS {
+                self.failed_starts += 1;
+                self.kill_and_restart(program, options)?;
+            } else if Instant::now() > deadline {
                 let said = self.complaints().join("\n");
                 return Err(format!("billfold serve does not become ready: {said}").into());
             }

@@ -17,11 +17,14 @@ use crate::{
 
 const PER_SECOND: u32 = 50;
 
-/// A killed instance is started at once, and killed again after this many milliseconds: some not ready yet, most busy.
+/// A killed instance is started at once. The next kill comes this many milliseconds later, or after it is ready.
 const LIFE_MILLISECONDS: std::ops::Range<u64> = 30..2_000;
 
 /// Of a hundred kills, how many strike every instance at once.
 const ALL_AT_ONCE: u32 = 20;
+
+/// Of a hundred kills, how many may meet an instance that is not ready yet.
+const EARLY: u32 = 15;
 
 /// Cards for each kill: more than the load saves in the longest life.
 const CARDS_A_KILL: usize = 45;
@@ -38,6 +41,9 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
     let load = Load::start(&platform, cards, PER_SECOND, run.chance(2));
     let began = Instant::now();
     for kill in 0..kills {
+        if chance.random_range(0..100) >= EARLY {
+            platform.all_ready().await?;
+        }
         tokio::time::sleep(Duration::from_millis(chance.random_range(LIFE_MILLISECONDS))).await;
         let chosen = chance.random_range(0..platform.instances.len());
         let all = chance.random_range(0..100) < ALL_AT_ONCE;
@@ -60,6 +66,14 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
     let history = &platform.clients.history;
     let mut showed = promises(history, &violations);
     showed.push(heard(history));
+    let failed_starts: usize = platform
+        .instances
+        .iter()
+        .map(|instance| instance.failed_starts)
+        .sum();
+    if failed_starts > 0 {
+        showed.push(format!("{failed_starts} starts failed and were repeated"));
+    }
     showed.push(format!(
         "all ended {:.1} s after the last restart",
         settled.as_secs_f64()

@@ -33,6 +33,11 @@ bench *arguments:
 simulate seeds='100000':
     BILLFOLD_SIMULATION_SEEDS={{ seeds }} cargo test --release -p billfold-service simulation -- --nocapture
 
+# Kills, faults and failing databases around the release binary, and a judge: about an hour. `just torture kill --quick` for less.
+torture *arguments='all --long':
+    cargo build --release --bin billfold
+    cargo run --release -p billfold-torture -- {{ arguments }}
+
 # Every check, as on a fresh machine.
 ci:
     bash .ci/run

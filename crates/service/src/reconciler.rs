@@ -10,7 +10,7 @@ use billfold_domain::{ProjectId, ProjectScope};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Semaphore, watch},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 
 use crate::{Service, ServiceError, service::Parts};
@@ -52,6 +52,10 @@ impl Reconciler {
         }
     }
 }
+
+/// How many operations of one project are driven at once. An operation is mostly waiting for Stripe: one after another,
+/// those that an outage of minutes leaves would take hours.
+const OPERATIONS_AT_ONCE: usize = 8;
 
 struct Rounds {
     parts: Weak<Parts>,
@@ -112,6 +116,17 @@ impl Parts {
             .tenants
             .find(ProjectScope::authorized(project.clone()))
             .await?;
-        self.engine.drive_due(&tenant).await
+        let mut lanes = JoinSet::new();
+        for _ in 0..OPERATIONS_AT_ONCE {
+            let (engine, tenant) = (Arc::clone(&self.engine), tenant.clone());
+            lanes.spawn(async move { engine.drive_due(&tenant).await });
+        }
+        let mut driven = Ok(0);
+        // Each lane goes on to its end, also where another has failed.
+        while let Some(lane) = lanes.join_next().await {
+            let lane = lane.unwrap_or_else(|error| Err(ServiceError::internal(error.to_string())));
+            driven = driven.and_then(|driven| lane.map(|lane| driven + lane));
+        }
+        driven
     }
 }

@@ -8,6 +8,7 @@ mod database;
 mod error;
 mod idempotency_keys;
 mod migrations;
+mod open_operations;
 mod operations;
 mod payment_method_mirror;
 mod payment_method_page;

@@ -26,6 +26,9 @@ pub(crate) const LEASE_SECONDS: i64 = 8;
 /// The fence number of an operation that nobody has taken over yet.
 pub(crate) const FIRST_FENCE: i64 = 1;
 
+/// How often a claim that another was quicker to make is tried on another operation.
+const CLAIM_TRIES: usize = 16;
+
 /// How many projects are worked on before it is looked again who waits longest.
 const PROJECTS_IN_A_ROUND: i64 = 64;
 
@@ -237,7 +240,7 @@ pub(crate) use claim;
 /// The operations of every project, each call within one.
 #[derive(Clone, Debug)]
 pub struct Operations {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 /// An operation as long as this holder holds it.
@@ -319,33 +322,38 @@ impl Operations {
     pub async fn claim_due(&self, scope: &ProjectScope) -> Result<Option<Operation>, StoreError> {
         let project = scope.project().as_str();
         in_transaction!(self.database, |connection| {
-            let due = operations::table
-                .filter(operations::project_id.eq(project))
-                .filter(operations::next_attempt_at.le(database_now()))
-                .filter(operations::lease_expires_at.lt(database_now()))
-                .order(operations::next_attempt_at)
-                .select(operations::id)
-                .first::<String>(connection)
+            for _ in 0..CLAIM_TRIES {
+                let due = operations::table
+                    .filter(operations::project_id.eq(project))
+                    .filter(operations::next_attempt_at.le(database_now()))
+                    .filter(operations::lease_expires_at.lt(database_now()))
+                    .order(operations::next_attempt_at)
+                    .select(operations::id)
+                    .first::<String>(connection)
+                    .await
+                    .optional()?;
+                let Some(id) = due else { return Ok(None) };
+                let claimed = diesel::update(
+                    operations::table
+                        .filter(operations::project_id.eq(project))
+                        .filter(operations::id.eq(&id))
+                        .filter(operations::lease_expires_at.lt(database_now())),
+                )
+                .set((
+                    operations::fence.eq(operations::fence + 1),
+                    operations::lease_expires_at.eq(database_time_in(LEASE_SECONDS)),
+                    operations::next_attempt_at.eq(database_time_in(LEASE_SECONDS)),
+                ))
+                .returning(COLUMNS)
+                .get_result::<Row>(connection)
                 .await
                 .optional()?;
-            let Some(id) = due else { return Ok(None) };
-            // Another may have claimed it since; then this finds nothing, and the next look finds another.
-            let claimed = diesel::update(
-                operations::table
-                    .filter(operations::project_id.eq(project))
-                    .filter(operations::id.eq(&id))
-                    .filter(operations::lease_expires_at.lt(database_now())),
-            )
-            .set((
-                operations::fence.eq(operations::fence + 1),
-                operations::lease_expires_at.eq(database_time_in(LEASE_SECONDS)),
-                operations::next_attempt_at.eq(database_time_in(LEASE_SECONDS)),
-            ))
-            .returning(COLUMNS)
-            .get_result::<Row>(connection)
-            .await
-            .optional()?;
-            claimed.map(operation).transpose()
+                if let Some(row) = claimed {
+                    return operation(row).map(Some);
+                }
+                // Another has claimed it since: the next look finds another one.
+            }
+            Ok(None)
         })
     }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use billfold_test_support::wait_for;
-use serde_json::Value;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 
 use crate::{
     stripe_faults::{CALL_TIMEOUT, FAULTS, assert_unavailable, break_next},
@@ -13,6 +14,7 @@ use crate::{
 on_every_database!(
     what_was_begun_to_be_saved_is_saved,
     what_was_begun_to_be_deleted_is_detached,
+    what_an_outage_leaves_is_ended_side_by_side,
 );
 
 /// A few rounds of the background work, on a busy machine.
@@ -84,4 +86,31 @@ async fn what_was_begun_to_be_deleted_is_detached(backend: Backend) {
         );
         stripe.clear_faults().await;
     }
+}
+
+async fn what_an_outage_leaves_is_ended_side_by_side(backend: Backend) {
+    const LEFT: usize = 24;
+    let server = Server::with(backend).reconciling().start().await;
+    let stripe = server.stripe("demo");
+    server.saved_card("usr_alice").await;
+    let mut ids = Vec::new();
+    for _ in 0..LEFT {
+        ids.push(stripe.card("4242424242424242").await);
+    }
+    break_next(&stripe, ("reset", 10_000), "POST", "/v1/setup_intents").await;
+    let answers = join_all(ids.iter().map(|id| server.save(id, "usr_alice"))).await;
+    for answer in answers {
+        assert_unavailable(&answer, "the outage");
+    }
+    stripe.clear_faults().await;
+    // Each of them takes three calls: one after another, they would take more than half a minute.
+    stripe
+        .fault(json!({ "kind": "delay", "count": 10_000, "path": "/v1/", "milliseconds": 500 }))
+        .await;
+    wait_for(Duration::from_secs(20), "all of them to be saved", async || {
+        let listed = server.list("?limit=200").await;
+        let items = listed.json()["items"].as_array().map_or(0, Vec::len);
+        (items == LEFT + 1).then_some(())
+    })
+    .await;
 }

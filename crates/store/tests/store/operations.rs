@@ -327,3 +327,19 @@ async fn what_is_left_open_comes_due_and_is_claimed_once(
     assert_eq!(tenant.operations.claim_due(&tenant.scope).await.unwrap(), None);
     assert_eq!(tenant.operations.projects_due().await.unwrap(), []);
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn open_operations_are_counted_within_a_project(
+    #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
+) {
+    let test = backend.migrated().await;
+    let (tenant, other) = (test.tenant("demo").await, test.tenant("acme").await);
+    let first = tenant.hold(&creation("pm_1", "anna")).await;
+    tenant.hold(&creation("pm_2", "anna")).await;
+    other.hold(&creation("pm_1", "anna")).await;
+    assert_eq!(tenant.operations.count_open(&tenant.scope).await.unwrap(), 2);
+    tenant.operations.end(&tenant.scope, &first).await.unwrap();
+    assert_eq!(tenant.operations.count_open(&tenant.scope).await.unwrap(), 1);
+    assert_eq!(other.operations.count_open(&other.scope).await.unwrap(), 1);
+}

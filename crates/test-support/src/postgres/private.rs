@@ -232,11 +232,14 @@ impl PostgresServer {
     /// # Errors
     /// When a signal cannot be sent.
     pub fn thaw(&mut self) -> Result<(), PostgresError> {
-        if self.frozen.is_empty() {
+        let frozen = std::mem::take(&mut self.frozen);
+        let Some((parent, children)) = frozen.split_first() else {
             return Ok(());
-        }
-        signal("CONT", &std::mem::take(&mut self.frozen))
-            .map_err(|error| PostgresError::database("be thawed", error))
+        };
+        // The children first: the parent, once awake, buries those that have ended, and their ids are then nobody's.
+        // For the same reason one that cannot be reached is no fault.
+        let _ = signal("CONT", children);
+        signal("CONT", &[*parent]).map_err(|error| PostgresError::database("be thawed", error))
     }
 }
 

@@ -1,0 +1,151 @@
+//! The database under the instances, seen by the judge without them.
+
+use billfold_domain::{ProjectId, ProjectScope};
+use billfold_store::{DatabaseOptions, Operations};
+use billfold_test_support::{PostgresServer, PostgresServerOptions, SqliteFile, TcpProxy};
+use clap::ValueEnum;
+use tokio_postgres::{Client, NoTls};
+
+use crate::{TortureError, judge::Row, sandbox::Tenant};
+
+/// The name of the database in PostgreSQL.
+const NAME: &str = "billfold";
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DatabaseKind {
+    /// A file, and one instance.
+    Sqlite,
+    /// A server of its own, whose files are on a disk, and two instances.
+    Postgres,
+}
+
+impl DatabaseKind {
+    /// Its name, as people write it.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+
+    /// The same in words.
+    pub(crate) const fn instances_in_words(self) -> &'static str {
+        match self {
+            Self::Sqlite => "one instance",
+            Self::Postgres => "two instances",
+        }
+    }
+
+    /// How many instances of `serve` may share it.
+    pub(crate) const fn instances(self) -> usize {
+        match self {
+            Self::Sqlite => 1,
+            Self::Postgres => 2,
+        }
+    }
+}
+
+/// A PostgreSQL server and the network to it.
+pub(crate) struct Postgres {
+    pub(crate) server: PostgresServer,
+    pub(crate) proxy: TcpProxy,
+    /// Its address for the judge, who does not go by the proxy.
+    url: String,
+}
+
+impl Postgres {
+    /// A connection of the judge's own.
+    pub(crate) async fn connect(&self) -> Result<Client, TortureError> {
+        let (client, driver) = tokio_postgres::connect(&self.url, NoTls).await?;
+        // Ends by itself when the client is dropped; its error is also that of the statement under way.
+        tokio::spawn(driver);
+        Ok(client)
+    }
+}
+
+/// The database of a run.
+pub(crate) enum Database {
+    Sqlite(SqliteFile),
+    Postgres(Box<Postgres>),
+}
+
+impl Database {
+    /// An empty one.
+    pub(crate) async fn start(kind: DatabaseKind) -> Result<Self, TortureError> {
+        if kind == DatabaseKind::Sqlite {
+            return Ok(Self::Sqlite(SqliteFile::fresh()));
+        }
+        let options = PostgresServerOptions {
+            data_parent: Some(std::env::temp_dir()),
+            ..PostgresServerOptions::default()
+        };
+        // What is acknowledged must survive, so everything reaches the disk.
+        let options = options
+            .with("fsync", "on")
+            .with("full_page_writes", "on")
+            .with("synchronous_commit", "on");
+        let server = PostgresServer::start_private(options).await?;
+        let url = server.create_database(NAME).await?;
+        let proxy = TcpProxy::start(format!("127.0.0.1:{}", server.port())).await?;
+        Ok(Self::Postgres(Box::new(Postgres { server, proxy, url })))
+    }
+
+    /// Its address for the instances.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite(file) => file.url().to_owned(),
+            Self::Postgres(postgres) => {
+                let direct = format!("127.0.0.1:{}/", postgres.server.port());
+                let by_proxy = format!("{}/", postgres.proxy.address());
+                postgres.url.replace(&direct, &by_proxy)
+            }
+        }
+    }
+
+    /// The operations that are open, one line each.
+    pub(crate) async fn open_operations(&self, tenants: &[Tenant]) -> Result<Vec<String>, TortureError> {
+        match self {
+            Self::Sqlite(file) => {
+                let database = billfold_store::Database::connect(&DatabaseOptions::new(file.url())).await?;
+                let operations = Operations::new(database);
+                let mut open = Vec::new();
+                for tenant in tenants {
+                    let count = operations.count_open(&scope(tenant)?).await?;
+                    if count > 0 {
+                        open.push(format!("{count} operations of {} are open", tenant.name));
+                    }
+                }
+                Ok(open)
+            }
+            Self::Postgres(postgres) => {
+                let client = postgres.connect().await?;
+                let statement = "select concat_ws(' ', project_id, id, kind, subject, 'of', user_id, 'epoch', epoch, \
+                     'fence', fence, 'next attempt in', next_attempt_at - clock_timestamp()) from operations order by 1";
+                let rows = client.query(statement, &[]).await?;
+                Ok(rows.iter().map(|row| row.get(0)).collect())
+            }
+        }
+    }
+
+    /// The payment methods of the tables that are not deleted, where they can be read by SQL.
+    pub(crate) async fn table(&self) -> Result<Option<Vec<Row>>, TortureError> {
+        let Self::Postgres(postgres) = self else {
+            return Ok(None);
+        };
+        let client = postgres.connect().await?;
+        let statement = "select project_id, id, user_id, setup_intent_id is null from payment_methods where deleted_at is null";
+        let rows = client.query(statement, &[]).await?.into_iter().map(|row| Row {
+            project: row.get(0),
+            id: row.get(1),
+            user: row.get(2),
+            available: row.get(3),
+        });
+        Ok(Some(rows.collect()))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the judge looks into every project")]
+fn scope(tenant: &Tenant) -> Result<ProjectScope, TortureError> {
+    Ok(ProjectScope::authorized(ProjectId::parse(tenant.name.clone())?))
+}

@@ -1,0 +1,275 @@
+//! What a scenario stands on: a sandbox, a database, instances, clients, and the judge's look at all of them.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use reqwest::Method;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use crate::{
+    TortureError,
+    clients::{Caller, Clients, Stock, http_client},
+    database::{Database, DatabaseKind},
+    history::{Card, Face},
+    judge::{END_LIMIT, Evidence, Row},
+    program::{Instance, Program, ServeOptions, quiet_port},
+    sandbox::{Sandbox, Tenant},
+    token::Issuer,
+};
+
+/// The projects of a run.
+const PROJECTS: [&str; 2] = ["amber", "birch"];
+
+/// How many cards are made at once.
+const CARDS_AT_ONCE: usize = 16;
+
+/// The longest page of the list.
+const PAGE: usize = 200;
+
+/// Test cards, with what happens to them and how many of a hundred are one.
+const TEST_CARDS: [(&str, Card, u32); 8] = [
+    ("tok_visa", Card::Good, 30),
+    ("tok_mastercard", Card::Good, 15),
+    ("tok_amex", Card::Good, 10),
+    ("tok_applePay_visa", Card::Good, 10),
+    ("tok_googlePay_mastercard", Card::Good, 10),
+    ("tok_authenticationRequired", Card::Challenged, 13),
+    ("tok_chargeDeclined", Card::Declined, 8),
+    ("tok_chargeDeclinedInsufficientFunds", Card::Declined, 4),
+];
+
+/// How a run was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) billfold: Option<PathBuf>,
+    /// The whole load, which takes long, or a little of each.
+    pub(crate) long: bool,
+    pub(crate) seed: u64,
+}
+
+impl Run {
+    /// One of two numbers: of the long run or of the quick one.
+    pub(crate) fn pick<T>(&self, long: T, quick: T) -> T {
+        if self.long { long } else { quick }
+    }
+
+    /// A run's chance, the same for the same seed and topic.
+    pub(crate) fn chance(&self, topic: u64) -> StdRng {
+        StdRng::seed_from_u64(self.seed.wrapping_mul(1_000_003).wrapping_add(topic))
+    }
+}
+
+/// Everything that runs.
+pub(crate) struct Platform {
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) program: Program,
+    pub(crate) options: ServeOptions,
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) tenants: Vec<Tenant>,
+    pub(crate) database: Database,
+    pub(crate) clients: Arc<Clients>,
+    http: reqwest::Client,
+    // Last, so that it goes when nothing uses it any more.
+    _directory: TempDir,
+}
+
+impl Platform {
+    /// Starts everything, as an operator would.
+    pub(crate) async fn start(
+        run: &Run,
+        kind: DatabaseKind,
+        instances_die: bool,
+    ) -> Result<Self, TortureError> {
+        let directory = tempfile::tempdir()?;
+        let program = Program::find(run.billfold.as_deref(), directory.path())?;
+        let sandbox = Sandbox::start(&program).await?;
+        let database = Database::start(kind).await?;
+        let issuer = Issuer::new(directory.path())?;
+        let options = ServeOptions {
+            database: database.url(),
+            issuer: issuer.argument(),
+            stripe: sandbox.url.clone(),
+        };
+        let tenants: Vec<Tenant> = PROJECTS.into_iter().map(Tenant::named).collect();
+        program.call(&["migrate"], &options.database, "").await?;
+        for tenant in &tenants {
+            let key = ["--stripe-publishable-key", &tenant.publishable_key];
+            let arguments = [&["project", "create", &tenant.name], &key[..]].concat();
+            program
+                .call(&arguments, &options.database, &tenant.secret_key)
+                .await?;
+        }
+        let http = http_client()?;
+        let mut chance = StdRng::seed_from_u64(u64::from(std::process::id()));
+        let mut instances = Vec::new();
+        for _ in 0..kind.instances() {
+            instances.push(Instance::start(&program, &options, quiet_port(&mut chance)?)?);
+        }
+        for instance in &mut instances {
+            instance.ready(&http, &program, &options).await?;
+        }
+        let ports = instances.iter().map(|instance| instance.port).collect();
+        Ok(Self {
+            clients: Arc::new(Clients::new(ports, issuer, instances_die)?),
+            instances,
+            program,
+            options,
+            sandbox: Arc::new(sandbox),
+            tenants,
+            database,
+            http,
+            _directory: directory,
+        })
+    }
+
+    /// Kills an instance and starts it again at once, without waiting for it.
+    pub(crate) fn kill_and_restart(&mut self, instance: usize) -> Result<(), TortureError> {
+        self.instances[instance].kill_and_restart(&self.program, &self.options)
+    }
+
+    /// Waits until every instance is ready.
+    pub(crate) async fn all_ready(&mut self) -> Result<(), TortureError> {
+        for instance in &mut self.instances {
+            instance.ready(&self.http, &self.program, &self.options).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes cards of all sorts at Stripe, for clients to save.
+    pub(crate) async fn make_cards(
+        &self,
+        number: usize,
+        chance: &mut StdRng,
+    ) -> Result<Vec<Stock>, TortureError> {
+        let mut making = JoinSet::new();
+        let mut made = Vec::with_capacity(number);
+        for place in 0..number {
+            let tenant = self.tenants[chance.random_range(0..self.tenants.len())].clone();
+            let (token, card) = test_card(chance.random_range(0..100));
+            let sandbox = Arc::clone(&self.sandbox);
+            making.spawn(async move {
+                let id = sandbox.make_card(&tenant, token).await?;
+                let project = tenant.name;
+                Ok::<_, TortureError>((place, Stock { project, id, card }))
+            });
+            if making.len() >= CARDS_AT_ONCE
+                && let Some(done) = making.join_next().await
+            {
+                made.push(done??);
+            }
+        }
+        while let Some(done) = making.join_next().await {
+            made.push(done??);
+        }
+        // In the order of the seed's choice, whichever came first.
+        made.sort_by_key(|(place, _)| *place);
+        Ok(made.into_iter().map(|(_, stock)| stock).collect())
+    }
+
+    /// Waits until no operation is open. What is still open at the end of the time, and how long it took; both from
+    /// when nothing was broken any more.
+    pub(crate) async fn settle(&self) -> Result<(Vec<String>, Duration), TortureError> {
+        let mended = self.clients.mended();
+        loop {
+            let open = self.database.open_operations(&self.tenants).await?;
+            if open.is_empty() || mended.elapsed() > END_LIMIT {
+                return Ok((open, mended.elapsed()));
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// The three truths, once everything has come to rest.
+    pub(crate) async fn evidence(&self, open_operations: Vec<String>) -> Result<Evidence, TortureError> {
+        let mut evidence = Evidence {
+            asked: self.clients.history.asked(),
+            open_operations,
+            ..Evidence::default()
+        };
+        for tenant in &self.tenants {
+            // Whoever waits for a check is looked up at Stripe when it is retrieved, and may then be available or gone.
+            for row in self.list(&tenant.name).await? {
+                if !row.available {
+                    let path = format!("/projects/{}/paymentMethods/{}", row.project, row.id);
+                    self.get(&row.project, &path).await?;
+                }
+            }
+            evidence.rows.extend(self.list(&tenant.name).await?);
+            self.sandbox.testify(tenant, &mut evidence).await?;
+        }
+        evidence.table = self.database.table().await?;
+        evidence.wrong_answers = self.clients.history.wrongs();
+        Ok(evidence)
+    }
+
+    /// Every payment method that the project's list shows, page by page.
+    async fn list(&self, project: &str) -> Result<Vec<Row>, TortureError> {
+        let mut rows: Vec<Row> = Vec::new();
+        loop {
+            let after = rows
+                .last()
+                .map_or_else(String::new, |row| format!("&after={}", row.id));
+            let path = format!("/projects/{project}/paymentMethods?limit={PAGE}{after}");
+            let page = self.get(project, &path).await?;
+            let items = page["items"].as_array().ok_or("a list without items")?;
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            rows.extend(items.iter().map(|item| Row {
+                project: project.to_owned(),
+                id: text(&item["id"]),
+                user: text(&item["user"]),
+                available: item["status"] == "available",
+            }));
+            if page["moreItemsAfter"].is_null() || items.is_empty() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    async fn get(&self, project: &str, path: &str) -> Result<serde_json::Value, TortureError> {
+        let caller = Caller {
+            project,
+            user: "",
+            face: Face::Project,
+        };
+        let answer = self.clients.ask(caller, Method::GET, path, None).await;
+        Ok(answer.ok_or("the judge's own question was not answered")?.body)
+    }
+
+    /// The last lines of each instance's log.
+    pub(crate) fn complaints(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for instance in &mut self.instances {
+            let port = instance.port;
+            let of_instance = instance.complaints().iter();
+            lines.extend(of_instance.map(|line| format!("{port}: {line}")));
+        }
+        lines
+    }
+}
+
+/// The card that one of a hundred numbers stands for.
+fn test_card(number: u32) -> (&'static str, Card) {
+    let mut left = number;
+    for (token, card, share) in TEST_CARDS {
+        if left < share {
+            return (token, card);
+        }
+        left -= share;
+    }
+    (TEST_CARDS[0].0, TEST_CARDS[0].1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_a_hundred_numbers_is_a_card() {
+        let shares: u32 = TEST_CARDS.iter().map(|(_, _, share)| share).sum();
+        assert_eq!(shares, 100);
+        assert_eq!(test_card(0), ("tok_visa", Card::Good));
+        assert_eq!(test_card(75).1, Card::Challenged);
+        assert_eq!(test_card(99).1, Card::Declined);
+    }
+}

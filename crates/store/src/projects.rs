@@ -122,10 +122,7 @@ impl Projects {
                 .execute(connection)
                 .await?;
             diesel::insert_into(stripe_credentials::table)
-                .values((
-                    stripe_credentials::project_id.eq(id.as_str()),
-                    columns!(stripe),
-                ))
+                .values((stripe_credentials::project_id.eq(id.as_str()), columns!(stripe)))
                 .execute(connection)
                 .await?;
             Ok(())

@@ -7,7 +7,7 @@ use super::{
     child::scope,
     stripe::{ASKS_ITS_OWNER, Page, VISA},
 };
-use crate::{Confirmation, Service};
+use crate::{Confirmation, Service, world::Surroundings as _};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scenario {
@@ -124,13 +124,20 @@ async fn card(page: &Page, number: &str) -> PaymentMethodId {
 
 async fn setup_intent(service: &Service, user: &UserId) -> SetupIntent {
     let tenant = service.tenant(scope()).await.unwrap();
-    service.create_setup_intent(tenant, user.clone()).await.unwrap()
+    let engine = &service.parts.engine;
+    let operation = engine.world.operation_name();
+    engine
+        .create_setup_intent(&tenant, &operation, user.clone())
+        .await
+        .unwrap()
 }
 
 async fn saved(service: &Service, page: &Page, user: &UserId, number: &str) -> PaymentMethodId {
     let tenant = service.tenant(scope()).await.unwrap();
     let id = card(page, number).await;
-    let saving = service.create_payment_method(tenant, id.clone(), user.clone(), Confirmation::MayFollow);
+    let engine = &service.parts.engine;
+    let operation = engine.world.operation_name();
+    let saving = engine.create_payment_method(&tenant, &operation, &id, user, Confirmation::MayFollow);
     saving.await.unwrap();
     id
 }

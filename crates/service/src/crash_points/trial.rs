@@ -54,7 +54,7 @@ pub(super) struct Summary {
     /// How many different calls that were, over all scenarios.
     steps: usize,
     /// How many operations were open at the restart.
-    open: i64,
+    open: u64,
     /// From the restart until none was.
     ended_in: Duration,
 }
@@ -208,10 +208,10 @@ pub(super) async fn run(backend: Backend, test: &str) -> Summary {
     let restart = Instant::now();
     let (service, database) = start(place.url(), page.base()).await;
     let operations = Operations::new(database);
-    let open = operations.open().await.unwrap();
+    let open = operations.count_open(&scope()).await.unwrap();
     let reconciler = service.start_reconciler();
     wait_for(ENDED_WITHIN, "every operation to end", async || {
-        (operations.open().await.unwrap() == 0).then_some(())
+        (operations.count_open(&scope()).await.unwrap() == 0).then_some(())
     })
     .await;
     let ended_in = restart.elapsed();

@@ -44,6 +44,14 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
+/// What a single request with an idempotency key heard, to the byte.
+pub(crate) struct Heard {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    /// Whether the answer says that it was given before.
+    pub(crate) replayed: bool,
+}
+
 /// Whom a request speaks for.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'a> {
@@ -152,6 +160,33 @@ impl Clients {
             instance = (instance + 1) % self.ports.len();
         }
         None
+    }
+
+    /// Asks one of the instances once, with an idempotency key.
+    pub(crate) async fn ask_once(
+        &self,
+        instance: usize,
+        caller: Caller<'_>,
+        method: Method,
+        path: &str,
+        key: &str,
+        body: Option<Value>,
+    ) -> Result<Heard, TortureError> {
+        let port = self.ports[instance % self.ports.len()];
+        let mut request = self
+            .http
+            .request(method, format!("http://127.0.0.1:{port}{path}"))
+            .bearer_auth(self.token(caller))
+            .header("Idempotency-Key", key);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await?;
+        Ok(Heard {
+            status: answer.status().as_u16(),
+            replayed: answer.headers().contains_key("Idempotency-Replayed"),
+            body: answer.text().await?,
+        })
     }
 
     /// Sends a request once. The error is how long to wait before it is repeated.

@@ -31,6 +31,12 @@ pub(crate) enum Invariant {
     Disagreement,
     /// A client hears only what is documented.
     WrongAnswer,
+    /// One idempotency key has one definite answer.
+    TwoBodies,
+    /// What changed at Stripe is seen here.
+    BehindStripe,
+    /// The background keeps to its share of Stripe's limit.
+    TooManyCalls,
     /// The first good answer comes within five seconds of the database accepting connections.
     SlowToRecover,
 }

@@ -35,7 +35,7 @@ const LONGEST_SECONDS: (u64, u64) = (3_600, 300);
 #[derive(Clone, Debug, Parser)]
 #[command(name = "billfold-torture")]
 struct Options {
-    /// What to break: all, or some of kill, postgres, stripe.
+    /// What to break: all, or some of kill, postgres, stripe, idempotency, webhooks.
     #[arg(default_value = "all", value_name = "SCENARIO")]
     scenarios: Vec<String>,
     /// On which database: sqlite, postgres or both.

@@ -99,6 +99,17 @@ impl Platform {
             program
                 .call(&arguments, &options.database, &tenant.secret_key)
                 .await?;
+            // From the oldest to the newest: of three, two stay live.
+            for secret in tenant.webhook_secrets.iter().rev() {
+                let arguments = [
+                    "project",
+                    "update",
+                    &tenant.name,
+                    "--stripe-webhook-secret-file",
+                    "-",
+                ];
+                program.call(&arguments, &options.database, secret).await?;
+            }
         }
         let http = http_client()?;
         let mut chance = StdRng::seed_from_u64(u64::from(std::process::id()));

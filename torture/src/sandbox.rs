@@ -18,6 +18,8 @@ pub(crate) struct Tenant {
     pub(crate) name: String,
     pub(crate) secret_key: String,
     pub(crate) publishable_key: String,
+    /// What its webhooks are signed with: the newest, the one before, which is live too, and one that is live no more.
+    pub(crate) webhook_secrets: [String; 3],
 }
 
 impl Tenant {
@@ -27,6 +29,7 @@ impl Tenant {
             name: name.to_owned(),
             secret_key: format!("sk_test_torture_{name}_0000"),
             publishable_key: format!("pk_test_torture_{name}_0000"),
+            webhook_secrets: ["newest", "before", "oldest"].map(|age| format!("whsec_{name}_{age}_0000")),
         }
     }
 }
@@ -105,6 +108,19 @@ impl Sandbox {
             .as_str()
             .ok_or("the sandbox made a card without an id")?;
         Ok(id.to_owned())
+    }
+
+    /// Changes something of a tenant's, as its dashboard does.
+    pub(crate) async fn change(
+        &self,
+        tenant: &Tenant,
+        path: &str,
+        form: &[(&str, String)],
+    ) -> Result<(), TortureError> {
+        let request = self.http.post(format!("{}/v1/{path}", self.url));
+        let answer = request.bearer_auth(&tenant.secret_key).form(form).send().await?;
+        answer.error_for_status()?;
+        Ok(())
     }
 
     /// The owner passes the check, as in a browser. It may be too late for that.

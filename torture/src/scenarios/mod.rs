@@ -1,8 +1,10 @@
 //! The scenarios, in one list.
 
+mod idempotency;
 mod kill;
 mod postgres;
 mod stripe;
+mod webhooks;
 
 use clap::ValueEnum;
 
@@ -17,6 +19,10 @@ pub(crate) enum Scenario {
     Postgres,
     /// Stripe fails in every way that it can.
     Stripe,
+    /// A hundred requests come at once with one idempotency key.
+    Idempotency,
+    /// Webhooks come in thousands, out of order, twice and forged.
+    Webhooks,
 }
 
 impl Scenario {
@@ -26,6 +32,8 @@ impl Scenario {
             Self::Kill => "kill",
             Self::Postgres => "postgres",
             Self::Stripe => "stripe",
+            Self::Idempotency => "idempotency",
+            Self::Webhooks => "webhooks",
         }
     }
 
@@ -40,6 +48,8 @@ impl Scenario {
             Self::Kill => kill::run(run, kind).await,
             Self::Postgres => postgres::run(run, kind).await,
             Self::Stripe => stripe::run(run, kind).await,
+            Self::Idempotency => idempotency::run(run, kind).await,
+            Self::Webhooks => webhooks::run(run, kind).await,
         }
     }
 }

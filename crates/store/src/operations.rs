@@ -53,7 +53,8 @@ impl OperationKind {
         Self::CreateSetupIntent,
     ];
 
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// The kind as its row has it.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::CreatePaymentMethod => "createPaymentMethod",
             Self::CreateAvailablePaymentMethod => "createAvailablePaymentMethod",
@@ -237,7 +238,7 @@ pub(crate) use claim;
 /// The operations of every project, each call within one.
 #[derive(Clone, Debug)]
 pub struct Operations {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 /// An operation as long as this holder holds it.

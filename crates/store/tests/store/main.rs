@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod chores;
 mod connecting;
 mod customers;
 mod isolation;
@@ -21,4 +22,6 @@ mod payment_methods_read;
 mod projects;
 mod schema;
 mod setup_intents;
+mod sweeping;
 mod unavailable;
+mod upkeep;

@@ -77,7 +77,8 @@ pub enum Subject {
 }
 
 impl Subject {
-    pub(crate) fn to_text(&self) -> String {
+    /// The subject as its row has it, such as `paymentMethod:pm_…`.
+    pub fn to_text(&self) -> String {
         match self {
             Self::PaymentMethod(id) => format!("paymentMethod:{id}"),
             Self::Customer(user) => format!("customer:{user}"),

@@ -20,3 +20,5 @@ mod reconciler;
 mod setup_intents;
 mod stripe_faults;
 mod stripe_faults_on_reads;
+mod sweep;
+mod sweep_in_the_background;

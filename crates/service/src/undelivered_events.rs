@@ -107,7 +107,7 @@ impl ObjectKind {
             | EventType::SetupIntentSetupFailed
             | EventType::SetupIntentSucceeded => Some(Self::SetupIntent),
             EventType::CustomerDeleted => Some(Self::Customer),
-            _ => None,
+            EventType::Other(_) => None,
         }
     }
 }

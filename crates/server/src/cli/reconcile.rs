@@ -35,9 +35,13 @@ pub(super) struct Reconcile {
     /// Prints the report as JSON.
     #[arg(long, env = "BILLFOLD_RECONCILE_JSON")]
     json: bool,
-    /// Where Stripe is. Without it: where the sandbox of `billfold dev` listens, for the projects that dev has made, else
-    /// https://api.stripe.com.
-    #[arg(long, env = "BILLFOLD_STRIPE_API_BASE", value_name = "URL")]
+    #[arg(
+        help = "Where Stripe is. Without it: where the sandbox of billfold dev listens, for the projects that dev has \
+                made, else https://api.stripe.com",
+        long,
+        env = "BILLFOLD_STRIPE_API_BASE",
+        value_name = "URL"
+    )]
     stripe_api_base: Option<String>,
     /// Where the sandbox of `billfold dev` listens.
     #[arg(

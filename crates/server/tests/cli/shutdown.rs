@@ -4,6 +4,10 @@ use std::time::{Duration, Instant};
 
 use billfold_test_support::{PostgresDatabase, Process, wait_for};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::{
     command::{Place, WITHIN, call, end, ready_address, sandbox_url},
@@ -187,6 +191,28 @@ async fn what_hangs_is_left_to_the_next_process_on_sqlite() {
 async fn what_hangs_is_left_to_the_next_process_on_postgres() {
     let database = PostgresDatabase::fresh("empty", async |_| Ok(())).await;
     what_hangs_is_left_to_the_next_process(database.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_kept_open_holds_up_nothing() {
+    let database = Place::new();
+    let mut instance = Instance::start(&database.sqlite(), &["--drain-seconds", "0"]).await;
+    let address = instance.url.trim_start_matches("http://");
+    let mut idle = TcpStream::connect(address).await.expect("the server listens");
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .expect("the server reads");
+    let mut first = [0; 12];
+    idle.read_exact(&mut first).await.expect("the server answers");
+    assert_eq!(&first, b"HTTP/1.1 200");
+    instance.process.signal("TERM").expect("the server runs");
+    let status = instance.process.wait_for_exit(WITHIN).await;
+    assert!(
+        status.success(),
+        "{status}: {:#?}",
+        instance.process.stderr_lines()
+    );
+    end(instance.stripe).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

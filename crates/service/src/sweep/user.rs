@@ -141,12 +141,11 @@ impl Sweep<'_> {
         };
         let id = id.clone();
         match refreshed {
-            Refreshed::NotOurs => {}
             Refreshed::InOperation => self.report.in_operation.push(id),
             Refreshed::Confirmed => self.report.confirmed.push(id),
             Refreshed::Removed => self.report.removed.push(id),
             Refreshed::UpToDate if available => self.where_is(row, customers).await?,
-            Refreshed::UpToDate => {}
+            Refreshed::UpToDate | Refreshed::NotOurs => {}
         }
         Ok(())
     }

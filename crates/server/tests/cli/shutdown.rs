@@ -148,6 +148,31 @@ async fn what_was_accepted_before_sigint_is_answered() {
     what_was_accepted_is_answered("INT").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_on_without_its_client_is_waited_for() {
+    let database = Place::new();
+    let mut instance = Instance::start(&database.sqlite(), &["--drain-seconds", "0"]).await;
+    instance.fault("delay", 3_000).await;
+    let slow = instance.save();
+    instance.wait_until_struck().await;
+    slow.abort();
+    slow.await.expect_err("the client has gone");
+    instance.process.signal("TERM").expect("the server runs");
+    let status = instance.process.wait_for_exit(WITHIN).await;
+    assert!(
+        status.success(),
+        "{status}: {:#?}",
+        instance.process.stderr_lines()
+    );
+    assert_eq!(instance.setup_intents_made().await, 1);
+    let report = instance.place.run(&["reconcile", "--dry-run", "--json"]).await;
+    let report: Value = serde_json::from_str(&report.succeeded()).expect("the report is JSON");
+    let shop = &report["projects"][0];
+    assert_eq!(shop["operations"]["open"], json!([]), "nothing is left over");
+    assert_eq!(shop["sweep"]["paymentMethods"], 1);
+    end(instance.stripe).await;
+}
+
 /// A Stripe that hangs keeps the process no longer than its limit, and the next process ends what was begun.
 async fn what_hangs_is_left_to_the_next_process(database_url: &str) {
     const LIMIT: Duration = Duration::from_secs(3);

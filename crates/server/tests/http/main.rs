@@ -22,3 +22,4 @@ mod stripe_faults;
 mod stripe_faults_on_reads;
 mod sweep;
 mod sweep_in_the_background;
+mod sweep_reports;

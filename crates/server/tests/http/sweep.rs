@@ -1,12 +1,12 @@
-//! The comparison with Stripe: what it mends, what it leaves to others, and what it only reports.
+//! The comparison with Stripe: what it mends, and what it leaves to others.
 
 use billfold_domain::ProjectId;
-use billfold_service::{ContradictionKind, SweepReport};
+use billfold_service::SweepReport;
 use serde_json::{Value, json};
 
 use crate::{
-    stripe_faults::{CALL_TIMEOUT, assert_unavailable, break_next},
-    support::{Backend, Server, StripeAccount, on_every_database, stripe::setup_intent_of},
+    stripe_faults::break_next,
+    support::{Backend, Server, StripeAccount, on_every_database},
 };
 
 on_every_database!(
@@ -19,21 +19,18 @@ on_every_database!(
     a_check_that_was_not_passed_within_a_day_ends,
     what_we_attached_and_lost_is_adopted_once,
     what_a_page_attached_is_left_to_be_claimed,
-    what_was_deleted_here_is_reported_and_left,
-    what_is_another_users_is_reported_and_left,
-    what_an_operation_works_on_is_left_to_it,
     more_methods_than_stripe_gives_at_once,
     one_user_who_cannot_be_read_holds_up_no_other,
 );
 
 const DAY: i64 = 24 * 60 * 60;
-const CHECKED: &str = "4000002500003155";
+pub(crate) const CHECKED: &str = "4000002500003155";
 
-fn demo() -> ProjectId {
+pub(crate) fn demo() -> ProjectId {
     ProjectId::parse("demo").expect("the project's name is valid")
 }
 
-async fn sweep(server: &Server, dry_run: bool) -> SweepReport {
+pub(crate) async fn sweep(server: &Server, dry_run: bool) -> SweepReport {
     let swept = server.service().sweep(&demo(), dry_run).await;
     let report = swept.expect("the project can be compared");
     assert_eq!(report.dry_run, dry_run);
@@ -42,7 +39,7 @@ async fn sweep(server: &Server, dry_run: bool) -> SweepReport {
 }
 
 /// What a sweep does, after a dry run that says the same and does none of it.
-async fn sweep_both_ways(server: &Server) -> SweepReport {
+pub(crate) async fn sweep_both_ways(server: &Server) -> SweepReport {
     let before = server.list("?limit=200").await.expect(200).json();
     let effects = server.stripe("demo").effects().await;
     let dry = sweep(server, true).await;
@@ -58,7 +55,7 @@ async fn sweep_both_ways(server: &Server) -> SweepReport {
 }
 
 /// A report in which nothing but the counts is told.
-fn nothing_but(report: SweepReport) -> SweepReport {
+pub(crate) fn nothing_but(report: SweepReport) -> SweepReport {
     let SweepReport {
         project,
         dry_run,
@@ -85,11 +82,11 @@ fn nothing_but(report: SweepReport) -> SweepReport {
     }
 }
 
-fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+pub(crate) fn texts<T: ToString>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }
 
-async fn assert_gone(server: &Server, id: &str) {
+pub(crate) async fn assert_gone(server: &Server, id: &str) {
     let page = server.list("").await.expect(200).json();
     let listed = page["items"].as_array().expect("a page has items");
     assert!(listed.iter().all(|item| item["id"] != id), "{page}");
@@ -98,7 +95,7 @@ async fn assert_gone(server: &Server, id: &str) {
 }
 
 /// Attaches a payment method as a saving of ours does, whose operation is forgotten. Gives the setup intent.
-async fn attach_as_we_do(stripe: &StripeAccount, customer: &str, method: &str) -> Value {
+pub(crate) async fn attach_as_we_do(stripe: &StripeAccount, customer: &str, method: &str) -> Value {
     let form = [
         ("customer", customer),
         ("usage", "off_session"),
@@ -112,7 +109,7 @@ async fn attach_as_we_do(stripe: &StripeAccount, customer: &str, method: &str) -
     stripe.call("POST", "/v1/setup_intents", &form).await
 }
 
-async fn only_customer(stripe: &StripeAccount) -> String {
+pub(crate) async fn only_customer(stripe: &StripeAccount) -> String {
     let customers = stripe.customers().await;
     let [customer] = customers.as_slice() else {
         panic!("there should be one customer: {customers:?}");
@@ -297,105 +294,6 @@ async fn what_a_page_attached_is_left_to_be_claimed(backend: Backend) {
     server.save(&id, "usr_alice").await.expect(201);
     let claimed = sweep(&server, false).await;
     assert_eq!(claimed, nothing_but(claimed.clone()));
-}
-
-async fn what_was_deleted_here_is_reported_and_left(backend: Backend) {
-    let server = Server::start(backend).await;
-    let stripe = server.stripe("demo");
-    let id = stripe.card(CHECKED).await;
-    server.save(&id, "usr_alice").await.expect(201);
-    server.delete(&id).await.expect(200);
-    // It was never attached, so it can be attached yet: by a saving that should not be.
-    let customer = only_customer(&stripe).await;
-    let made = attach_as_we_do(&stripe, &customer, &id).await;
-    stripe
-        .pass_challenge(made["client_secret"].as_str().expect("a client secret"))
-        .await;
-    let report = sweep_both_ways(&server).await;
-    let [found] = report.contradictions.as_slice() else {
-        panic!("there is one contradiction: {report:?}");
-    };
-    assert_eq!(found.payment_method.as_str(), id);
-    assert_eq!(found.user.as_str(), "usr_alice");
-    assert_eq!(found.kind, ContradictionKind::DeletedHere);
-    assert!(report.needs_a_person());
-    assert_gone(&server, &id).await;
-    assert_eq!(stripe.effect("payment_method.detached").await, 0, "never blindly");
-
-    // By a page it may be: its owner wants it after all.
-    let other = stripe.card(CHECKED).await;
-    server.save(&other, "usr_alice").await.expect(201);
-    server.delete(&other).await.expect(200);
-    let setup_intent = server.setup_intent("usr_alice").await;
-    let client_secret = setup_intent["clientSecret"].as_str().expect("a client secret");
-    stripe.confirm_with(client_secret, &other).await;
-    stripe.pass_challenge(client_secret).await;
-    let report = sweep_both_ways(&server).await;
-    assert_eq!(texts(&report.unclaimed), [other]);
-    assert_eq!(report.contradictions.len(), 1);
-}
-
-async fn what_is_another_users_is_reported_and_left(backend: Backend) {
-    let server = Server::start(backend).await;
-    let stripe = server.stripe("demo");
-    let id = stripe.card(CHECKED).await;
-    server.save(&id, "usr_alice").await.expect(201);
-    // Another user's page confirms the same method before its owner does.
-    let setup_intent = server.setup_intent("usr_bob").await;
-    let client_secret = setup_intent["clientSecret"].as_str().expect("a client secret");
-    stripe.confirm_with(client_secret, &id).await;
-    stripe.pass_challenge(client_secret).await;
-    let report = sweep_both_ways(&server).await;
-    let [found] = report.contradictions.as_slice() else {
-        panic!("there is one contradiction: {report:?}");
-    };
-    assert_eq!(found.payment_method.as_str(), id);
-    assert_eq!(found.user.as_str(), "usr_bob");
-    assert_eq!(found.kind, ContradictionKind::OfAnotherUser);
-    let setup_intents = stripe.setup_intents().await;
-    let of_bob = setup_intents
-        .iter()
-        .find(|made| made["id"] == setup_intent_of(client_secret));
-    assert_eq!(of_bob.expect("bob's setup intent")["status"], "succeeded");
-    assert_eq!(stripe.effect("payment_method.detached").await, 0);
-}
-
-async fn what_an_operation_works_on_is_left_to_it(backend: Backend) {
-    let server = Server::with(backend).call_timeout(CALL_TIMEOUT).start().await;
-    let stripe = server.stripe("demo");
-    let id = server.saved_card("usr_alice").await;
-    break_next(
-        &stripe,
-        ("error_500_before", 1),
-        "POST",
-        "/v1/payment_methods/*/detach",
-    )
-    .await;
-    assert_unavailable(&server.delete(&id).await, "the detachment is not known");
-    let report = sweep_both_ways(&server).await;
-    assert_eq!(texts(&report.in_operation), [id.as_str()]);
-    assert_eq!(report.contradictions, []);
-
-    let open = server.service().open_operations(&demo()).await;
-    let open = open.expect("operations can be listed");
-    assert_eq!(open.len(), 1);
-    assert_eq!(
-        (open[0].kind, open[0].subject.as_str(), open[0].step.as_deref()),
-        (
-            "deletePaymentMethod",
-            format!("paymentMethod:{id}").as_str(),
-            Some("detach")
-        )
-    );
-    let ended = server
-        .service()
-        .end_open_operations(&demo(), std::time::Duration::from_secs(10))
-        .await
-        .expect("operations can be ended");
-    assert_eq!((ended.ended, ended.open), (1, Vec::new()));
-    assert_eq!(stripe.payment_method(&id).await["customer"], Value::Null);
-    let after = sweep(&server, false).await;
-    assert_eq!(after, nothing_but(after.clone()));
 }
 
 async fn more_methods_than_stripe_gives_at_once(backend: Backend) {

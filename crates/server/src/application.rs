@@ -91,11 +91,41 @@ pub enum BuildError {
     },
 }
 
+/// How an instance ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// How long requests are still taken while readiness says that none should be sent any more.
+    pub drain: Duration,
+    /// How long all of it may take, the drain included.
+    pub limit: Duration,
+}
+
+impl Default for Shutdown {
+    /// At once, and within 30 seconds.
+    fn default() -> Self {
+        Self {
+            drain: Duration::ZERO,
+            limit: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Not everything had ended within the limit. What was begun at Stripe stays open in the database, for the next process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not all had ended in time ({use_cases} use cases still ran): what they began is left to the next process"
+)]
+pub struct Unfinished {
+    /// How many use cases still ran.
+    pub use_cases: usize,
+}
+
 /// A running instance. Must be built on a multi-thread runtime. When it is dropped it stops at once.
 pub struct Application {
     address: SocketAddr,
     handle: ServerHandle,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
+    service: Service,
     reconciler: Option<Reconciler>,
 }
 
@@ -130,12 +160,13 @@ impl Application {
         let address = listener.local_addr().map_err(not_listening)?;
         let reconciler = settings.reconciler.then(|| service.start_reconciler());
         let gate = Gate { verifier, clock };
-        let server = server(listener, service, gate, cors_origins, workers).map_err(not_listening)?;
+        let server = server(listener, service.clone(), gate, cors_origins, workers).map_err(not_listening)?;
         let handle = server.handle();
         Ok(Self {
             address,
             handle,
             server: tokio::spawn(server),
+            service,
             reconciler,
         })
     }
@@ -152,13 +183,40 @@ impl Application {
             .unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 
+    /// The use cases, to call them without a request.
+    pub const fn service(&self) -> &Service {
+        &self.service
+    }
+
     /// Takes no more requests, answers those that it has, and ends.
-    pub async fn stop(mut self) -> std::io::Result<()> {
-        self.handle.stop(true).await;
-        if let Some(reconciler) = self.reconciler.take() {
-            reconciler.stop().await;
+    pub async fn stop(self) -> Result<(), Unfinished> {
+        self.shut_down(Shutdown::default()).await
+    }
+
+    /// Says that it is about to end, takes requests for a while longer, then no more; answers those that it has, waits for
+    /// use cases whose callers have gone and for the background work, and ends. Whatever has not ended within the limit
+    /// is left as it is.
+    pub async fn shut_down(mut self, shutdown: Shutdown) -> Result<(), Unfinished> {
+        let deadline = tokio::time::Instant::now() + shutdown.limit;
+        self.service.begin_to_drain();
+        if let Some(reconciler) = &self.reconciler {
+            reconciler.ask_to_stop();
         }
-        self.finished().await
+        tokio::time::sleep(shutdown.drain.min(shutdown.limit)).await;
+        let ending = async {
+            self.handle.stop(true).await;
+            if let Err(error) = self.finished().await {
+                tracing::error!(%error, "the server ended badly");
+            }
+            self.service.idle().await;
+            if let Some(reconciler) = self.reconciler.take() {
+                reconciler.stop().await;
+            }
+        };
+        let ended = tokio::time::timeout_at(deadline, ending).await;
+        ended.map_err(|_| Unfinished {
+            use_cases: self.service.running(),
+        })
     }
 }
 
@@ -196,7 +254,8 @@ fn server(
             .default_service(web::to(routes::not_found))
             .wrap(from_fn(request_id::observe))
     })
-    .shutdown_timeout(30)
+    // `Application::shut_down` has its own limit, for everything together.
+    .shutdown_timeout(600)
     .client_request_timeout(Duration::from_secs(10))
     .disable_signals();
     if let Some(workers) = workers {

@@ -4,16 +4,23 @@
 //! by step, and ends in the transaction that writes its result. A caller who
 //! goes away interrupts nothing: every use case that writes runs to its end in a task of its own.
 
+mod chores;
 mod engine;
 mod error;
 mod idempotency;
 mod identifiers;
+mod interruption;
 mod payment_methods;
+mod places;
 mod real_world;
 mod reconciler;
+mod running;
 mod service;
 mod setup_intents;
+mod sweep;
 mod tenants;
+mod undelivered_events;
+mod upkeep;
 mod wish;
 mod world;
 
@@ -28,5 +35,7 @@ pub use identifiers::{Identifiers, UlidIdentifiers};
 pub use payment_methods::{Confirmation, SavedPaymentMethod, ShownPaymentMethod};
 pub use reconciler::Reconciler;
 pub use service::{NotReady, Service, ServiceOptions};
+pub use sweep::{Contradiction, ContradictionKind, SweepReport, UnreadUser};
 pub use tenants::Tenant;
+pub use upkeep::{EndedOperations, OpenOperation};
 pub use wish::{Fulfilled, Wish};

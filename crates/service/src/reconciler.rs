@@ -1,54 +1,60 @@
-//! Background work: ends what requests have left open.
+//! Background work: ends what requests have left open, and does each project's chores.
 
 use std::{
-    collections::HashSet,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use billfold_domain::{ProjectId, ProjectScope};
-use parking_lot::Mutex;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
-use crate::{Service, ServiceError, service::Parts};
+use crate::{Service, ServiceError, Tenant, chores, places::Places, service::Parts};
 
 /// How often open operations are looked for.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many projects are worked on at once. One whose Stripe hangs takes one place.
-const PROJECTS_AT_ONCE: usize = 8;
+/// For how many projects operations are ended at once.
+const PROJECTS_AT_ONCE: u32 = 8;
 
-/// The background work of one instance. Any number of instances may run it: an operation is driven by whoever claims it.
+/// The background work of one instance. Any number of instances may run it: an operation is driven, and a chore done, by
+/// whoever claims it.
 pub struct Reconciler {
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Service {
     /// Starts the background work. It goes on until it is stopped or the service is gone.
     pub fn start_reconciler(&self) -> Reconciler {
         let (stop, stopped) = watch::channel(false);
-        let rounds = Rounds {
-            parts: Arc::downgrade(&self.parts),
-            at_work: Arc::default(),
-            places: Arc::new(Semaphore::new(PROJECTS_AT_ONCE)),
-        };
+        let parts = Arc::downgrade(&self.parts);
+        let runtime = &self.parts.runtime;
         Reconciler {
             stop,
-            task: self.parts.runtime.spawn(rounds.run(stopped)),
+            tasks: vec![
+                runtime.spawn(end_operations(Weak::clone(&parts), stopped.clone())),
+                runtime.spawn(chores::run(parts, stopped)),
+            ],
         }
     }
 }
 
 impl Reconciler {
+    /// Tells the work to begin nothing more, and to leave off what takes long.
+    pub fn ask_to_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Begins nothing more, and waits for what it has begun.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the reconciler ended badly");
+        self.ask_to_stop();
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "the reconciler ended badly");
+            }
         }
     }
 }
@@ -57,65 +63,55 @@ impl Reconciler {
 /// those that an outage of minutes leaves would take hours.
 const OPERATIONS_AT_ONCE: usize = 8;
 
-struct Rounds {
-    parts: Weak<Parts>,
-    /// The projects that are being worked on, so that a slow one is not begun again.
-    at_work: Arc<Mutex<HashSet<ProjectId>>>,
-    places: Arc<Semaphore>,
+async fn end_operations(parts: Weak<Parts>, mut stopped: watch::Receiver<bool>) {
+    let places = Places::new(PROJECTS_AT_ONCE);
+    while waits(INTERVAL, &mut stopped).await {
+        let Some(parts) = parts.upgrade() else { return };
+        match parts.engine.world.operations.projects_due().await {
+            Ok(projects) => begin(&parts, &places, projects),
+            Err(error) => tracing::warn!(%error, "open operations cannot be looked for"),
+        }
+    }
+    places.all_free().await;
 }
 
-impl Rounds {
-    async fn run(self, mut stopped: watch::Receiver<bool>) {
-        loop {
-            tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
-                () = tokio::time::sleep(INTERVAL) => {}
+fn begin(parts: &Arc<Parts>, places: &Places, projects: Vec<ProjectId>) {
+    for project in projects {
+        let Some(place) = places.take(&project) else {
+            continue;
+        };
+        let parts = Arc::clone(parts);
+        tokio::spawn(async move {
+            match parts.reconcile(&project).await {
+                Ok(_) | Err(ServiceError::ProjectNotFound) => {}
+                Err(error) => tracing::warn!(%project, ?error, "a project's open operations wait"),
             }
-            let Some(parts) = self.parts.upgrade() else { return };
-            match parts.engine.world.operations.projects_due().await {
-                Ok(projects) => self.begin(&parts, projects),
-                Err(error) => tracing::warn!(%error, "open operations cannot be looked for"),
-            }
-        }
-        // Every place free again: all that was begun has ended.
-        let all = u32::try_from(PROJECTS_AT_ONCE).unwrap_or(u32::MAX);
-        drop(self.places.acquire_many(all).await);
+            drop(place);
+        });
     }
+}
 
-    fn begin(&self, parts: &Arc<Parts>, projects: Vec<ProjectId>) {
-        for project in projects {
-            // Without a free place the project waits for a later round.
-            let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-                return;
-            };
-            if !self.at_work.lock().insert(project.clone()) {
-                continue;
-            }
-            let parts = Arc::clone(parts);
-            let at_work = Arc::clone(&self.at_work);
-            tokio::spawn(async move {
-                match parts.reconcile(&project).await {
-                    Ok(_) | Err(ServiceError::ProjectNotFound) => {}
-                    Err(error) => tracing::warn!(%project, ?error, "a project's open operations wait"),
-                }
-                at_work.lock().remove(&project);
-                drop(place);
-            });
-        }
+/// Waits, and says whether to go on: not when the work is told to stop.
+pub(crate) async fn waits(interval: Duration, stopped: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        _ = stopped.wait_for(|stop| *stop) => false,
+        () = tokio::time::sleep(interval) => true,
     }
 }
 
 impl Parts {
-    /// Drives the project's operations that are due.
+    /// A project as the background work goes about it. [`ServiceError::ProjectNotFound`] when it is shut or gone.
     #[expect(
         clippy::disallowed_methods,
         reason = "the background work goes project by project, on its own authority"
     )]
+    pub(crate) async fn tenant_of(&self, project: &ProjectId) -> Result<Tenant, ServiceError> {
+        self.tenants.find(ProjectScope::authorized(project.clone())).await
+    }
+
+    /// Drives the project's operations that are due.
     async fn reconcile(&self, project: &ProjectId) -> Result<usize, ServiceError> {
-        let tenant = self
-            .tenants
-            .find(ProjectScope::authorized(project.clone()))
-            .await?;
+        let tenant = self.tenant_of(project).await?;
         let mut lanes = JoinSet::new();
         for _ in 0..OPERATIONS_AT_ONCE {
             let (engine, tenant) = (Arc::clone(&self.engine), tenant.clone());

@@ -1,16 +1,26 @@
 //! The one value that the server holds: every use case is a method of it.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use billfold_domain::{Clock, ProjectScope};
 use billfold_store::{
-    Customers, Database, IdempotencyKeys, Operations, PaymentMethods, Projects, SetupIntents, StoreError,
-    StripeReads,
+    Chores, Customers, Database, IdempotencyKeys, Operations, PaymentMethods, Projects, SetupIntents,
+    StoreError, StripeReads, Upkeep,
 };
 use billfold_stripe::StripeClient;
 use tokio::runtime::Handle;
 
-use crate::{Identifiers, ServiceError, Tenant, engine::Engine, real_world::RealWorld, tenants::Tenants};
+use crate::{
+    Identifiers, ServiceError, Tenant, engine::Engine, real_world::RealWorld, running::Running,
+    tenants::Tenants,
+};
 
 /// How long a caller waits for a use case that writes. It goes on without its caller.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,7 +53,11 @@ pub(crate) struct Parts {
     pub(crate) idempotency_keys: IdempotencyKeys,
     pub(crate) tenants: Tenants,
     pub(crate) engine: Arc<Engine<RealWorld>>,
+    pub(crate) chores: Chores,
+    pub(crate) upkeep: Upkeep,
     pub(crate) runtime: Handle,
+    running: Running,
+    draining: AtomicBool,
 }
 
 impl Service {
@@ -73,12 +87,16 @@ impl Service {
             setup_intents,
             idempotency_keys: IdempotencyKeys::new(database.clone()),
             tenants: Tenants::new(Projects::new(database.clone()), clock),
+            chores: Chores::new(database.clone()),
+            upkeep: Upkeep::new(database.clone()),
             database,
             engine: Arc::new(Engine {
                 world,
                 maximum_payment_methods,
             }),
             runtime: Handle::current(),
+            running: Running::new(),
+            draining: AtomicBool::new(false),
         };
         Self {
             parts: Arc::new(parts),
@@ -93,6 +111,9 @@ impl Service {
 
     /// Answers when the database does and has every migration; otherwise says what is missing.
     pub async fn ready(&self) -> Result<(), NotReady> {
+        if self.is_draining() {
+            return Err(NotReady::Draining);
+        }
         match self.parts.database.pending_migrations().await {
             Ok(pending) if pending.is_empty() => Ok(()),
             Ok(_) => Err(NotReady::Migrations),
@@ -104,13 +125,40 @@ impl Service {
         }
     }
 
+    /// Makes [`Service::ready`] tell from now on that no more requests should be sent here. Those that come all the same
+    /// are answered.
+    pub fn begin_to_drain(&self) {
+        self.parts.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the end of this instance has been announced.
+    pub fn is_draining(&self) -> bool {
+        self.parts.draining.load(Ordering::Relaxed)
+    }
+
+    /// How many use cases run, those included whose callers have gone.
+    pub fn running(&self) -> usize {
+        self.parts.running.number()
+    }
+
+    /// Waits until no use case runs, whether its caller has stayed or gone.
+    pub async fn idle(&self) {
+        self.parts.running.none().await;
+    }
+
     /// Runs a use case to its end on the main runtime, whether or not its caller stays to see it.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         use_case: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
     ) -> Result<T, ServiceError> {
         use tracing::Instrument as _;
-        let task = self.parts.runtime.spawn(use_case.in_current_span());
+        let counted = self.parts.running.one_more();
+        let counting = async move {
+            let result = use_case.await;
+            drop(counted);
+            result
+        };
+        let task = self.parts.runtime.spawn(counting.in_current_span());
         match tokio::time::timeout(PATIENCE, task).await {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => Err(ServiceError::internal(error.to_string())),
@@ -128,6 +176,8 @@ pub enum NotReady {
     Database,
     /// The database lacks migrations.
     Migrations,
+    /// The instance is about to end.
+    Draining,
 }
 
 impl NotReady {
@@ -136,6 +186,7 @@ impl NotReady {
         match self {
             Self::Database => "database",
             Self::Migrations => "migrations",
+            Self::Draining => "draining",
         }
     }
 }

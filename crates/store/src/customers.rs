@@ -13,7 +13,7 @@ use crate::{
 /// The customers of every project, each call within one.
 #[derive(Clone, Debug)]
 pub struct Customers {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 #[diesel::dsl::auto_type]

@@ -3,6 +3,7 @@
 //! A query is written once; the macros of `database` compile it for each database. Everything that belongs to a
 //! tenant takes the [`billfold_domain::ProjectScope`] first and starts from a root that is scoped to it.
 
+mod chores;
 mod customers;
 mod database;
 mod error;
@@ -21,7 +22,10 @@ mod setup_intents;
 mod sql_types;
 mod sqlite;
 mod stripe_reads;
+mod sweeping;
+mod upkeep;
 
+pub use chores::{Chore, ChoreKind, Chores};
 pub use customers::Customers;
 pub use database::{Database, DatabaseOptions};
 pub use error::StoreError;
@@ -32,3 +36,5 @@ pub use payment_methods::{BeginCreate, BeginDelete, PaymentMethods};
 pub use projects::{NewProject, Project, Projects, StripeCredentials, WebhookSecrets};
 pub use setup_intents::{SetupIntents, StoredSetupIntent};
 pub use stripe_reads::{StripeRead, StripeReads};
+pub use sweeping::{Adoption, MirroredPaymentMethod, Recorded};
+pub use upkeep::Upkeep;

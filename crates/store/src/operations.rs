@@ -56,7 +56,8 @@ impl OperationKind {
         Self::CreateSetupIntent,
     ];
 
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// The kind as its row has it.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::CreatePaymentMethod => "createPaymentMethod",
             Self::CreateAvailablePaymentMethod => "createAvailablePaymentMethod",
@@ -79,7 +80,8 @@ pub enum Subject {
 }
 
 impl Subject {
-    pub(crate) fn to_text(&self) -> String {
+    /// The subject as its row has it, such as `paymentMethod:pm_…`.
+    pub fn to_text(&self) -> String {
         match self {
             Self::PaymentMethod(id) => format!("paymentMethod:{id}"),
             Self::Customer(user) => format!("customer:{user}"),

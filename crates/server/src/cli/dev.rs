@@ -13,7 +13,10 @@ use billfold_stripe::ClientOptions;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{CommandError, asked_to_end, dev_guide, print};
+use super::{
+    CommandError, dev_guide, print,
+    shutdown::{self, ShutdownArguments, Signals},
+};
 use crate::application::{Application, CorsOrigins, Settings};
 
 /// What the secret keys of the sandbox's accounts begin with here. No secret: the sandbox makes an account for any key.
@@ -78,6 +81,8 @@ pub(super) struct Dev {
         requires = "stripe_secret_key"
     )]
     stripe_publishable_key: Option<String>,
+    #[command(flatten)]
+    shutdown: ShutdownArguments,
 }
 
 /// The Stripe that a development server talks to.
@@ -89,6 +94,8 @@ struct DevelopmentStripe {
 
 impl Dev {
     pub(super) async fn run(self) -> Result<(), CommandError> {
+        let shutdown = self.shutdown.read(0)?;
+        let signals = Signals::listen()?;
         make_private(&self.data_dir)?;
         let issuer = DevelopmentIssuer::load_or_create(&self.data_dir)?;
         let stripe = self.stripe().await?;
@@ -118,8 +125,7 @@ impl Dev {
             data_dir: &self.data_dir,
         };
         print(&guide.text()?)?;
-        asked_to_end().await?;
-        application.stop().await?;
+        shutdown::end_when_asked(application, signals, shutdown).await;
         if let Some(sandbox) = stripe.sandbox {
             sandbox.stop().await;
         }

@@ -4,8 +4,11 @@ mod dev;
 mod dev_guide;
 mod migrate;
 mod project;
+mod reconcile;
+mod reconcile_report;
 mod sandbox;
 mod serve;
+mod shutdown;
 mod token;
 
 use std::{io::Write as _, process::ExitCode};
@@ -53,6 +56,8 @@ enum Command {
     /// Makes and shows projects: tenants with their Stripe credentials.
     #[command(subcommand)]
     Project(project::Project),
+    /// Ends what is open, compares the records with Stripe, and prints what was found.
+    Reconcile(reconcile::Reconcile),
     /// Prints a token of the development issuer, and nothing else.
     Token(token::Token),
     /// Runs the Stripe sandbox alone.
@@ -90,6 +95,12 @@ pub async fn run() -> ExitCode {
         Command::Serve(serve) => serve.run().await,
         Command::Migrate(migrate) => migrate.run().await,
         Command::Project(project) => project.run().await,
+        Command::Reconcile(reconcile) => match reconcile.run().await {
+            Ok(true) => Ok(()),
+            // The report has said what a person must look at.
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
         Command::Token(token) => token.run(),
         Command::Sandbox(sandbox) => sandbox.run().await,
     };
@@ -110,13 +121,4 @@ fn print(text: &str) -> std::io::Result<()> {
     let mut output = std::io::stdout().lock();
     output.write_all(text.as_bytes())?;
     output.flush()
-}
-
-/// Waits until the process is asked to end.
-async fn asked_to_end() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CommandError, asked_to_end, print};
+use super::{CommandError, print, shutdown::Signals};
 
 #[derive(Debug, Args)]
 pub(super) struct Sandbox {
@@ -24,6 +24,7 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     pub(super) async fn run(self) -> Result<(), CommandError> {
+        let mut signals = Signals::listen()?;
         let options = billfold_sandbox::Options {
             listen: self.listen,
             state_file: self.state_file,
@@ -34,7 +35,7 @@ impl Sandbox {
             "The Stripe sandbox listens on {}. Any secret key that begins with sk_test_ opens an account of its own.\n",
             sandbox.url()
         ))?;
-        asked_to_end().await?;
+        signals.next().await;
         sandbox.stop().await;
         Ok(())
     }

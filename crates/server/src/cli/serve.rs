@@ -11,7 +11,11 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 use time::Duration;
 
-use super::{CommandError, DatabaseArguments, asked_to_end, dev::SANDBOX_KEY_PREFIX};
+use super::{
+    CommandError, DatabaseArguments,
+    dev::SANDBOX_KEY_PREFIX,
+    shutdown::{self, ShutdownArguments, Signals},
+};
 use crate::application::{Application, CorsOrigins, Settings};
 
 #[derive(Debug, Args)]
@@ -77,10 +81,17 @@ pub(super) struct Serve {
     /// Threads that serve requests. Without it: one a processor.
     #[arg(long, env = "BILLFOLD_WORKERS", value_name = "NUMBER")]
     workers: Option<usize>,
+    #[command(flatten)]
+    shutdown: ShutdownArguments,
 }
+
+/// How long a load balancer is given to see that no more requests should be sent.
+const DRAIN_SECONDS: u64 = 3;
 
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CommandError> {
+        let shutdown = self.shutdown.read(DRAIN_SECONDS)?;
+        let signals = Signals::listen()?;
         let database_options = DatabaseOptions {
             maximum_connections: self.database_connections,
             ..DatabaseOptions::new(self.database.database_url)
@@ -113,9 +124,7 @@ impl Serve {
         })
         .await?;
         tracing::info!(address = %application.address(), "ready");
-        asked_to_end().await?;
-        tracing::info!("ending: no more requests are taken");
-        application.stop().await?;
+        shutdown::end_when_asked(application, signals, shutdown).await;
         Ok(())
     }
 }

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use crate::command::{Ended, Place, WITHIN, call, end, sandbox_url};
 
 /// What a development server prints.
-struct Guide {
+pub(crate) struct Guide {
     api: String,
     lines: String,
 }
 
 /// Starts a development server on free ports and waits for all of its guide.
-async fn start(place: &Place, more: &[&str]) -> (Process, Guide) {
+pub(crate) async fn start(place: &Place, more: &[&str]) -> (Process, Guide) {
     let mut arguments = vec![
         "dev",
         "--listen",

@@ -4,5 +4,7 @@ mod command;
 mod dev;
 mod help;
 mod project;
+mod reconcile;
 mod refusals;
 mod serve;
+mod shutdown;

@@ -25,3 +25,6 @@ mod reconciler;
 mod setup_intents;
 mod stripe_faults;
 mod stripe_faults_on_reads;
+mod sweep;
+mod sweep_in_the_background;
+mod sweep_reports;

@@ -6,8 +6,8 @@ use billfold_auth::{DevelopmentIssuer, Scopes, TokenRequest};
 use billfold_domain::{Clock as _, ProjectId};
 use billfold_sandbox::Sandbox;
 use billfold_server::application::{Application, CorsOrigins, Settings};
-use billfold_service::ServiceOptions;
-use billfold_store::{NewProject, Projects, StripeCredentials, WebhookSecrets};
+use billfold_service::{Service, ServiceOptions};
+use billfold_store::{Database, NewProject, Projects, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use billfold_test_support::TcpProxy;
 use secrecy::SecretString;
@@ -183,6 +183,16 @@ impl Server {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.application.address()
+    }
+
+    /// The use cases, for those that no request asks for.
+    pub(crate) fn service(&self) -> &Service {
+        self.application.service()
+    }
+
+    /// The server's database.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database.database
     }
 
     /// The account of a project in the sandbox.

@@ -13,6 +13,7 @@ mod refresh;
 mod setup_intent;
 mod use_customer;
 
+pub(crate) use payment_methods::CONFIRMATION_WINDOW;
 pub(crate) use refresh::Refreshed;
 
 /// The engine, in its world.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How long a payment method may wait for its owner's confirmation.
-const CONFIRMATION_WINDOW: Duration = Duration::hours(24);
+pub(crate) const CONFIRMATION_WINDOW: Duration = Duration::hours(24);
 
 /// How many operations may have to be ended on one payment method before the caller's own can begin.
 const OLDER_OPERATIONS: usize = 3;

@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod chores;
 mod connecting;
 mod customers;
 mod idempotency_keys;
@@ -22,4 +23,6 @@ mod payment_methods_read;
 mod projects;
 mod schema;
 mod setup_intents;
+mod sweeping;
 mod unavailable;
+mod upkeep;

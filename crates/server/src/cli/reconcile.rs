@@ -1,0 +1,181 @@
+//! `billfold reconcile`
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use billfold_domain::{ProjectId, SystemClock};
+use billfold_service::{
+    EndedOperations, Service, ServiceError, ServiceOptions, SweepReport, UlidIdentifiers,
+};
+use billfold_store::{Database, DatabaseOptions, Project, Projects};
+use billfold_stripe::{ClientOptions, StripeClient};
+use clap::Args;
+use secrecy::ExposeSecret as _;
+
+use super::{CommandError, DatabaseArguments, dev::SANDBOX_KEY_PREFIX, print, reconcile_report};
+
+/// How long operations that another process holds are waited for: a little longer than the claim of one that has crashed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Ends with 0 when all is well, and with 1 when a person must look at something: operations that stay \
+                  open, contradictions, objects that nobody tries to read any more, projects that cannot be compared. \
+                  It may run beside any number of instances."
+)]
+pub(super) struct Reconcile {
+    /// Only this project. Without it: every one that is not disabled.
+    #[arg(long, env = "BILLFOLD_RECONCILE_PROJECT", value_name = "PROJECT")]
+    project: Option<ProjectId>,
+    /// Says what would be done, and changes nothing.
+    #[arg(long, env = "BILLFOLD_RECONCILE_DRY_RUN")]
+    dry_run: bool,
+    /// Also asks Stripe for the events of the last days that it could not deliver. Not in a dry run.
+    #[arg(long, env = "BILLFOLD_RECONCILE_UNDELIVERED_EVENTS")]
+    undelivered_events: bool,
+    /// Prints the report as JSON.
+    #[arg(long, env = "BILLFOLD_RECONCILE_JSON")]
+    json: bool,
+    #[arg(
+        help = "Where Stripe is. Without it: where the sandbox of billfold dev listens, for the projects that dev has \
+                made, else https://api.stripe.com",
+        long,
+        env = "BILLFOLD_STRIPE_API_BASE",
+        value_name = "URL"
+    )]
+    stripe_api_base: Option<String>,
+    /// Where the sandbox of `billfold dev` listens.
+    #[arg(
+        long,
+        env = "BILLFOLD_SANDBOX_LISTEN",
+        default_value = "127.0.0.1:8090",
+        value_name = "ADDRESS"
+    )]
+    sandbox_listen: SocketAddr,
+    #[command(flatten)]
+    database: DatabaseArguments,
+}
+
+/// What was found of one project.
+pub(super) struct Found {
+    pub(super) project: ProjectId,
+    /// What became of the open operations; in a dry run all of them are still open.
+    pub(super) operations: EndedOperations,
+    /// The comparison with Stripe, or why there is none.
+    pub(super) sweep: Result<SweepReport, String>,
+    /// How many events were fetched, where that was asked for, or why not.
+    pub(super) undelivered_events: Option<Result<usize, String>>,
+    /// Objects that nobody tries to read any more, by type and identifier.
+    pub(super) parked: Vec<(String, String)>,
+}
+
+impl Found {
+    /// Whether a person must look at something. What is open is no fault while nobody has tried to end it.
+    pub(super) fn needs_a_person(&self, dry_run: bool) -> bool {
+        (!dry_run && !self.operations.open.is_empty())
+            || !self.parked.is_empty()
+            || matches!(self.undelivered_events, Some(Err(_)))
+            || match &self.sweep {
+                Ok(report) => report.needs_a_person() || !report.unread.is_empty(),
+                Err(_) => true,
+            }
+    }
+}
+
+impl Reconcile {
+    /// Prints the report, and says whether all is well.
+    pub(super) async fn run(self) -> Result<bool, CommandError> {
+        let database = Database::connect(&DatabaseOptions::new(self.database.database_url.clone())).await?;
+        super::serve::require_migrated(&database).await?;
+        let projects = self.projects(&Projects::new(database.clone())).await?;
+        let stripe = StripeClient::new(ClientOptions {
+            api_base: self.stripe_api_base(&projects)?,
+            ..ClientOptions::default()
+        })?;
+        let service = Service::new(
+            database,
+            stripe,
+            Arc::new(SystemClock),
+            Arc::new(UlidIdentifiers),
+            ServiceOptions::default(),
+        );
+        let mut found = Vec::new();
+        for project in &projects {
+            found.push(self.look_at(&service, &project.id).await?);
+        }
+        let report = if self.json {
+            reconcile_report::json(&found, self.dry_run, service.now())
+        } else {
+            reconcile_report::text(&found, self.dry_run, service.now())?
+        };
+        print(&report)?;
+        Ok(!found.iter().any(|found| found.needs_a_person(self.dry_run)))
+    }
+
+    async fn projects(&self, projects: &Projects) -> Result<Vec<Project>, CommandError> {
+        let Some(wanted) = &self.project else {
+            let all = projects.list().await?;
+            return Ok(all
+                .into_iter()
+                .filter(|project| project.disabled_at.is_none())
+                .collect());
+        };
+        match projects.find(wanted).await? {
+            None => Err(format!("there is no project {wanted}: billfold project list shows all").into()),
+            Some(found) if found.disabled_at.is_some() => {
+                Err(format!("the project {wanted} is disabled: nothing is done for it").into())
+            }
+            Some(found) => Ok(vec![found]),
+        }
+    }
+
+    /// Where these projects' Stripe is.
+    fn stripe_api_base(&self, projects: &[Project]) -> Result<String, CommandError> {
+        if let Some(given) = &self.stripe_api_base {
+            return Ok(given.clone());
+        }
+        let of_sandbox = |project: &&Project| {
+            let key = project.stripe.secret_key.expose_secret();
+            key.starts_with(SANDBOX_KEY_PREFIX)
+        };
+        match projects.iter().filter(of_sandbox).count() {
+            0 => Ok(ClientOptions::default().api_base),
+            some if some == projects.len() => Ok(format!("http://{}", self.sandbox_listen)),
+            _ => Err(
+                "some of the projects are of the development sandbox and some are not: choose one with --project, \
+                 or say with --stripe-api-base where Stripe is"
+                    .into(),
+            ),
+        }
+    }
+
+    async fn look_at(&self, service: &Service, project: &ProjectId) -> Result<Found, CommandError> {
+        let operations = if self.dry_run {
+            EndedOperations {
+                ended: 0,
+                open: service.open_operations(project).await?,
+            }
+        } else {
+            service.end_open_operations(project, PATIENCE).await?
+        };
+        let sweep = service.sweep(project, self.dry_run).await;
+        let undelivered_events = if self.undelivered_events && !self.dry_run {
+            let fetched = service.fetch_undelivered_events(project).await;
+            Some(fetched.map_err(|error| reason(project, &error)))
+        } else {
+            None
+        };
+        Ok(Found {
+            project: project.clone(),
+            operations,
+            sweep: sweep.map_err(|error| reason(project, &error)),
+            undelivered_events,
+            parked: service.parked_objects(project).await?,
+        })
+    }
+}
+
+/// Why a project could not be looked at. What happened at Stripe is in the log.
+fn reason(project: &ProjectId, error: &ServiceError) -> String {
+    tracing::warn!(%project, ?error, "a project cannot be compared with Stripe");
+    error.to_string()
+}

@@ -28,6 +28,8 @@ const CARDS_OF_A_USER: usize = 12;
 struct Known {
     saved: bool,
     deletion: Deletion,
+    /// How many requests to save it are under way: one that waits for a check may be saved again by the later of two.
+    creating: usize,
     /// Somebody tries to save it once more after its deletion.
     asked_again: bool,
 }
@@ -187,6 +189,7 @@ impl Shared {
     }
 
     async fn create(&self, active: &Active, face: Face, twice: bool, passes: bool) {
+        active.known.lock().creating += 1;
         let create = || self.clients.create(&active.stock, &active.user, face);
         let (told, secret) = if twice {
             let (one, other) = tokio::join!(create(), create());
@@ -194,8 +197,10 @@ impl Shared {
         } else {
             create().await
         };
-        if told == Told::Saved {
-            active.known.lock().saved = true;
+        {
+            let mut known = active.known.lock();
+            known.creating -= 1;
+            known.saved |= told == Told::Saved;
         }
         let tenant = self
             .tenants
@@ -241,10 +246,12 @@ impl Shared {
                 .history
                 .wrong(format!("{path}: saved, and then not found"));
         }
-        if status == 200 && before.deletion == Deletion::Done && !after.asked_again {
+        let over = before.deletion == Deletion::Done && before.creating == 0;
+        if status == 200 && over && !after.asked_again {
+            let card = active.stock.card;
             self.clients
                 .history
-                .wrong(format!("{path}: deleted, and then found"));
+                .wrong(format!("{path} ({card:?}): deleted, and then found"));
         }
     }
 

@@ -130,6 +130,10 @@ impl Records for RealWorld {
         self.operations.release(scope, operation, retry_in).await
     }
 
+    async fn extend_lease(&self, scope: &ProjectScope, operation: &Operation) -> Recorded<()> {
+        self.operations.extend_lease(scope, operation).await
+    }
+
     async fn raise_epoch(&self, scope: &ProjectScope, operation: Operation) -> Recorded<Operation> {
         self.operations.raise_epoch(scope, operation).await
     }

@@ -91,6 +91,11 @@ pub(crate) trait Records: Surroundings {
         operation: &Operation,
         retry_in: Duration,
     ) -> impl Future<Output = Recorded<()>> + Send;
+    fn extend_lease(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+    ) -> impl Future<Output = Recorded<()>> + Send;
     fn raise_epoch(
         &self,
         scope: &ProjectScope,

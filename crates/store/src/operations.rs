@@ -320,6 +320,21 @@ impl Operations {
         })
     }
 
+    /// Goes on holding an operation. [`StoreError::Fenced`] when another has taken it over.
+    pub async fn extend_lease(&self, scope: &ProjectScope, operation: &Operation) -> Result<(), StoreError> {
+        let extended: QueryResult<usize> = with_connection!(self.database, |connection| {
+            diesel::update(held(scope.project().as_str(), &operation.id, operation.fence))
+                .set(operations::lease_expires_at.eq(database_time_in(LEASE_SECONDS)))
+                .execute(connection)
+                .await
+        });
+        if extended? == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::Fenced)
+        }
+    }
+
     /// Claims the project's operation that has waited longest for another attempt, or `None` when none is due.
     pub async fn claim_due(&self, scope: &ProjectScope) -> Result<Option<Operation>, StoreError> {
         let project = scope.project().as_str();

@@ -143,6 +143,11 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Whether Stripe keeps the answer under an idempotency key.
+    fn has_key(&self) -> bool {
+        matches!(self.verb, Verb::Post(_))
+    }
+
     fn method(&self) -> Method {
         match self.verb {
             Verb::Get => Method::GET,
@@ -196,7 +201,11 @@ impl Account<'_> {
         let deadline = Instant::now() + self.client.call_timeout;
         let first = self.send(call, deadline, 1).await;
         let remaining = deadline.saturating_duration_since(Instant::now());
-        let Some(delay) = self.client.retry.delay(&first, 0, remaining, rand::random()) else {
+        let Some(delay) = self
+            .client
+            .retry
+            .delay(&first, call.has_key(), 0, remaining, rand::random())
+        else {
             return settle(first, call);
         };
         tokio::time::sleep(delay).await;

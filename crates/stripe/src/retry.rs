@@ -22,16 +22,17 @@ impl RetryPolicy {
     /// How long to wait before the `repetition`-th repetition (from 0), or nothing when what was sent is to stay
     /// as it is: because it is settled, or because no time remains.
     ///
-    /// `jitter` is drawn between 0 and 1.
+    /// `has_key` says whether the call has an idempotency key; `jitter` is drawn between 0 and 1.
     pub(crate) fn delay(
         self,
         sent: &Result<Answer, StripeError>,
+        has_key: bool,
         repetition: u32,
         remaining: Duration,
         jitter: f64,
     ) -> Option<Duration> {
         let asked = match sent {
-            Ok(answer) if answer_may_be_repeated(answer) => answer.retry_after.unwrap_or_default(),
+            Ok(answer) if answer_may_be_repeated(answer, has_key) => answer.retry_after.unwrap_or_default(),
             Err(error) if failure_may_be_repeated(error) => Duration::ZERO,
             _ => return None,
         };
@@ -44,14 +45,17 @@ impl RetryPolicy {
     }
 }
 
-/// Stripe knows best; where it says nothing, a conflict, a limit and a fault of its own may pass.
-fn answer_may_be_repeated(answer: &Answer) -> bool {
+/// Stripe knows best; where it says nothing, a conflict, a limit and a fault of its own may pass. A fault that an
+/// idempotency key keeps would only be told again: whoever made the call looks what became of it.
+fn answer_may_be_repeated(answer: &Answer, has_key: bool) -> bool {
     if answer.is_success() {
         return false;
     }
-    answer
-        .should_retry
-        .unwrap_or(matches!(answer.status, 409 | 429 | 500..))
+    answer.should_retry.unwrap_or(match answer.status {
+        409 | 429 => true,
+        500.. => !has_key,
+        _ => false,
+    })
 }
 
 /// A connection that failed may succeed; a deadline that passed has left no time.
@@ -88,7 +92,7 @@ mod tests {
     }
 
     fn delay(sent: &Sent, repetition: u32, jitter: f64) -> Option<Duration> {
-        POLICY.delay(sent, repetition, Duration::from_secs(20), jitter)
+        POLICY.delay(sent, false, repetition, Duration::from_secs(20), jitter)
     }
 
     #[test]
@@ -130,7 +134,7 @@ mod tests {
             Some(Duration::from_secs(8))
         );
         let sent = answer(429, None, Some(2));
-        assert_eq!(POLICY.delay(&sent, 0, Duration::from_secs(2), 0.0), None);
-        assert_eq!(POLICY.delay(&sent, 0, Duration::ZERO, 0.0), None);
+        assert_eq!(POLICY.delay(&sent, false, 0, Duration::from_secs(2), 0.0), None);
+        assert_eq!(POLICY.delay(&sent, false, 0, Duration::ZERO, 0.0), None);
     }
 }

@@ -180,6 +180,10 @@ impl Records for CrashingWorld {
             .await
     }
 
+    async fn extend_lease(&self, scope: &ProjectScope, operation: &Operation) -> Recorded<()> {
+        self.step(|| self.real().extend_lease(scope, operation)).await
+    }
+
     async fn raise_epoch(&self, scope: &ProjectScope, operation: Operation) -> Recorded<Operation> {
         self.step(|| self.real().raise_epoch(scope, operation.clone()))
             .await

@@ -44,22 +44,28 @@ impl<W: World> Engine<W> {
     }
 
     async fn make_customer(&self, tenant: &Tenant, operation: &mut Operation) -> Result<CustomerId, Failure> {
-        let key = self.key(operation, "customer")?;
-        let new = NewCustomer {
-            project: tenant.scope.project(),
-            user: &operation.user,
-            operation: &operation.id,
-        };
-        match self.world.create_customer(tenant, &new, &key).await {
-            Ok(customer) => Ok(customer),
-            Err(error) if is_kept(&error) => {
-                if let Some(customer) = self.look_for_customer(tenant, operation).await? {
-                    return Ok(customer);
+        let mut ran_anew = false;
+        loop {
+            let key = self.key(operation, "customer")?;
+            let new = NewCustomer {
+                project: tenant.scope.project(),
+                user: &operation.user,
+                operation: &operation.id,
+            };
+            match self.world.create_customer(tenant, &new, &key).await {
+                Ok(customer) => return Ok(customer),
+                Err(error) if is_kept(&error) => {
+                    if let Some(customer) = self.look_for_customer(tenant, operation).await? {
+                        return Ok(customer);
+                    }
+                    *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
+                    if ran_anew {
+                        return Err(runs_anew(error));
+                    }
+                    ran_anew = true;
                 }
-                *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
-                Err(runs_anew(error))
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -91,6 +97,8 @@ impl<W: World> Engine<W> {
             if !page.has_more || last.is_none() {
                 return Ok(None);
             }
+            // Many users may have come since: whoever reads long must not be taken for dead.
+            self.world.extend_lease(&tenant.scope, operation).await?;
         }
     }
 }

@@ -51,28 +51,31 @@ impl<W: World> Engine<W> {
         operation: &mut Operation,
         id: &SetupIntentId,
     ) -> Result<SetupIntentStatus, Failure> {
-        match self
-            .world
-            .cancel_setup_intent(tenant, id, &self.key(operation, "cancel")?)
-            .await
-        {
-            Ok(canceled) => Ok(canceled.status),
-            Err(StripeError::ResourceMissing { .. }) => Ok(SetupIntentStatus::Canceled),
-            Err(StripeError::UnexpectedState {
-                setup_intent: Some(setup_intent),
-            }) => Ok(setup_intent.status),
-            Err(StripeError::UnexpectedState { setup_intent: None }) => {
-                Ok(self.world.retrieve_setup_intent(tenant, id).await?.status)
-            }
-            Err(error) if is_kept(&error) => {
-                let status = self.world.retrieve_setup_intent(tenant, id).await?.status;
-                if matches!(status, SetupIntentStatus::Canceled | SetupIntentStatus::Succeeded) {
-                    return Ok(status);
+        let mut ran_anew = false;
+        loop {
+            let key = self.key(operation, "cancel")?;
+            match self.world.cancel_setup_intent(tenant, id, &key).await {
+                Ok(canceled) => return Ok(canceled.status),
+                Err(StripeError::ResourceMissing { .. }) => return Ok(SetupIntentStatus::Canceled),
+                Err(StripeError::UnexpectedState {
+                    setup_intent: Some(setup_intent),
+                }) => return Ok(setup_intent.status),
+                Err(StripeError::UnexpectedState { setup_intent: None }) => {
+                    return Ok(self.world.retrieve_setup_intent(tenant, id).await?.status);
                 }
-                *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
-                Err(runs_anew(error))
+                Err(error) if is_kept(&error) => {
+                    let status = self.world.retrieve_setup_intent(tenant, id).await?.status;
+                    if matches!(status, SetupIntentStatus::Canceled | SetupIntentStatus::Succeeded) {
+                        return Ok(status);
+                    }
+                    *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
+                    if ran_anew {
+                        return Err(runs_anew(error));
+                    }
+                    ran_anew = true;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -82,30 +85,28 @@ impl<W: World> Engine<W> {
         operation: &mut Operation,
         id: &PaymentMethodId,
     ) -> Result<(), Failure> {
-        match self
-            .world
-            .detach_payment_method(tenant, id, &self.key(operation, "detach")?)
-            .await
-        {
-            // Gone already, by whichever way: that is what was wanted.
-            Ok(_)
-            | Err(
-                StripeError::NotAttached | StripeError::NotReusable | StripeError::ResourceMissing { .. },
-            ) => Ok(()),
-            Err(error) if is_kept(&error) => {
-                if self
-                    .world
-                    .retrieve_payment_method(tenant, id)
-                    .await?
-                    .customer
-                    .is_none()
-                {
-                    return Ok(());
+        let mut ran_anew = false;
+        loop {
+            let key = self.key(operation, "detach")?;
+            match self.world.detach_payment_method(tenant, id, &key).await {
+                // Gone already, by whichever way: that is what was wanted.
+                Ok(_)
+                | Err(
+                    StripeError::NotAttached | StripeError::NotReusable | StripeError::ResourceMissing { .. },
+                ) => return Ok(()),
+                Err(error) if is_kept(&error) => {
+                    let found = self.world.retrieve_payment_method(tenant, id).await?;
+                    if found.customer.is_none() {
+                        return Ok(());
+                    }
+                    *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
+                    if ran_anew {
+                        return Err(runs_anew(error));
+                    }
+                    ran_anew = true;
                 }
-                *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
-                Err(runs_anew(error))
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
         }
     }
 }

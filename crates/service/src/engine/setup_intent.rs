@@ -8,8 +8,9 @@ use time::Duration;
 use super::drive::{Failure, is_kept, looked_for_since, runs_anew};
 use crate::{ServiceError, Tenant, engine::Engine, setup_intents, world::World};
 
-/// How often a customer that is gone at Stripe is replaced within one operation.
-const REPLACED_CUSTOMERS: usize = 2;
+/// How often the setup intent is asked for within one drive: once more for a customer that is gone at Stripe, and once
+/// more for a failure that Stripe would give again for the same key.
+const ATTEMPTS: usize = 3;
 
 /// For how long a client that was not answered asks again under the same name. An operation of this name may have made
 /// its setup intent that long before this one of the same name began.
@@ -76,9 +77,11 @@ impl<W: World> Engine<W> {
         payment_method: Option<&PaymentMethodId>,
         driven_before: bool,
     ) -> Result<StripeSetupIntent, Failure> {
-        for _ in 0..REPLACED_CUSTOMERS {
+        let mut ran_anew = false;
+        for _ in 0..ATTEMPTS {
             let customer = self.customer(tenant, &operation.user).await?;
             if driven_before
+                && !ran_anew
                 && let Some(made) = self.look_for_setup_intent(tenant, operation, &customer).await?
             {
                 return Ok(made);
@@ -106,7 +109,10 @@ impl<W: World> Engine<W> {
                         return Ok(made);
                     }
                     *operation = self.world.raise_epoch(&tenant.scope, operation.clone()).await?;
-                    return Err(runs_anew(error));
+                    if ran_anew {
+                        return Err(runs_anew(error));
+                    }
+                    ran_anew = true;
                 }
                 Err(StripeError::Card(refused)) => {
                     return Err(Failure::Refused(ServiceError::Declined(refused)));
@@ -152,6 +158,7 @@ impl<W: World> Engine<W> {
             if !page.has_more || last.is_none() {
                 return Ok(None);
             }
+            self.world.extend_lease(&tenant.scope, operation).await?;
         }
     }
 }

@@ -295,6 +295,17 @@ impl Records for SimulatedWorld {
         .await
     }
 
+    async fn extend_lease(&self, _: &ProjectScope, operation: &Operation) -> Recorded<()> {
+        self.record(|state| {
+            let until = state.now.plus(LEASE);
+            held_mut(state, operation)
+                .ok_or(StoreError::Fenced)?
+                .lease_expires_at = until;
+            Ok(())
+        })
+        .await
+    }
+
     async fn raise_epoch(&self, _: &ProjectScope, operation: Operation) -> Recorded<Operation> {
         self.record(|state| {
             let now = state.now;

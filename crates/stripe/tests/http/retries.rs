@@ -29,12 +29,7 @@ async fn a_passing_fault_is_repeated_once_with_the_same_key_and_the_same_form() 
         &json!({"code": "idempotency_key_in_use"}),
     );
     let limited = invalid_request("Too many.", &json!({"code": "rate_limit"}));
-    for (status, body) in [
-        (409, in_use),
-        (429, limited),
-        (500, server_error()),
-        (503, server_error()),
-    ] {
+    for (status, body) in [(409, in_use), (429, limited)] {
         let stripe = Stripe::answering([
             answer(status, &body),
             final_answer(200, &setup_intent("succeeded", Some("pm_1Wren"))),
@@ -48,22 +43,38 @@ async fn a_passing_fault_is_repeated_once_with_the_same_key_and_the_same_form() 
     }
 }
 
+/// A failure of Stripe's own that it says may be repeated.
+fn passing_server_error() -> wiremock::ResponseTemplate {
+    answer(500, &server_error()).insert_header("Stripe-Should-Retry", "true")
+}
+
 #[tokio::test]
 async fn a_lasting_fault_is_sent_twice_and_no_more() {
-    let stripe = Stripe::answering([answer(500, &server_error()), answer(500, &server_error())]).await;
+    let stripe = Stripe::answering([passing_server_error(), passing_server_error()]).await;
     let error = create(&stripe, None).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            StripeError::Unknown {
-                completed: true,
-                reason: UnknownReason::ServerError { status: 500 },
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(is_kept_failure(&error), "{error:?}");
     assert_eq!(keys(&stripe).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_failure_that_stripe_keeps_is_not_asked_for_again() {
+    for status in [500, 503] {
+        let stripe = Stripe::answering([answer(status, &server_error())]).await;
+        let error = create(&stripe, None).await.unwrap_err();
+        assert!(is_kept_failure(&error), "{error:?}");
+        assert_eq!(keys(&stripe).await.len(), 1, "{status}");
+    }
+}
+
+fn is_kept_failure(error: &StripeError) -> bool {
+    matches!(
+        error,
+        StripeError::Unknown {
+            completed: true,
+            reason: UnknownReason::ServerError { .. },
+            ..
+        }
+    )
 }
 
 #[tokio::test]
@@ -137,7 +148,7 @@ async fn a_wait_that_would_pass_the_deadline_is_not_begun() {
 #[tokio::test]
 async fn what_the_second_send_did_not_do_the_first_may_have_done() {
     let limited = invalid_request("Too many.", &json!({"code": "rate_limit"}));
-    let stripe = Stripe::answering([answer(500, &server_error()), answer(429, &limited)]).await;
+    let stripe = Stripe::answering([passing_server_error(), answer(429, &limited)]).await;
     let error = create(&stripe, None).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Unknown, "{error:?}");
     assert!(
@@ -146,7 +157,7 @@ async fn what_the_second_send_did_not_do_the_first_may_have_done() {
     );
 
     let refused = error_of_card();
-    let stripe = Stripe::answering([answer(500, &server_error()), final_answer(402, &refused)]).await;
+    let stripe = Stripe::answering([passing_server_error(), final_answer(402, &refused)]).await;
     let error = create(&stripe, None).await.unwrap_err();
     assert!(
         matches!(error, StripeError::Card(_)),

@@ -19,6 +19,8 @@ mod setup_intents;
 mod sql_types;
 mod sqlite;
 mod stripe_reads;
+mod webhook_events;
+mod webhook_work;
 
 pub use customers::Customers;
 pub use database::{Database, DatabaseOptions};
@@ -29,3 +31,5 @@ pub use payment_methods::{BeginCreate, BeginDelete, PaymentMethods};
 pub use projects::{NewProject, Project, Projects, StripeCredentials, WebhookSecrets};
 pub use setup_intents::{SetupIntents, StoredSetupIntent};
 pub use stripe_reads::{StripeRead, StripeReads};
+pub use webhook_events::{NewWebhookEvent, WebhookEvents};
+pub use webhook_work::{ClaimedWork, ParkedWork, WebhookObject, WebhookWork};

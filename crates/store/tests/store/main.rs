@@ -22,3 +22,4 @@ mod projects;
 mod schema;
 mod setup_intents;
 mod unavailable;
+mod webhooks;

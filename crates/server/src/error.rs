@@ -7,7 +7,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use billfold_auth::Scope;
-use billfold_service::ServiceError;
+use billfold_service::{ServiceError, WebhookError};
 use billfold_stripe::{CardError, CardErrorCode, DeclineCode};
 
 use crate::wire::{
@@ -21,8 +21,8 @@ use crate::wire::{
 pub(crate) enum ApiError {
     /// No body, or one that is not JSON.
     Malformed(&'static str),
-    /// The body has too many bytes.
-    BodyTooLarge,
+    /// The body has more bytes than this many.
+    BodyTooLarge(usize),
     /// No token, or one that is not good.
     Unauthenticated,
     /// The token lacks a scope.
@@ -40,6 +40,18 @@ pub(crate) enum ApiError {
 impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         Self::Service(error)
+    }
+}
+
+/// Whoever sends a webhook that is not believed is told nothing of why.
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Rejected => {
+                Self::Malformed("This is no event that Stripe signed for this project just now.")
+            }
+            WebhookError::Failed(error) => Self::Service(error),
+        }
     }
 }
 
@@ -101,9 +113,9 @@ fn refusal(error: &ApiError) -> Refusal {
     use StatusCode as S;
     let (status, message) = match error {
         ApiError::Malformed(message) => (S::BAD_REQUEST, (*message).to_owned()),
-        ApiError::BodyTooLarge => (
+        ApiError::BodyTooLarge(maximum_length) => (
             S::PAYLOAD_TOO_LARGE,
-            "The body must have at most 16384 bytes.".to_owned(),
+            format!("The body must have at most {maximum_length} bytes."),
         ),
         ApiError::Unauthenticated => (S::UNAUTHORIZED, "Invalid authorization token".to_owned()),
         ApiError::PermissionDenied(scope) => (S::FORBIDDEN, format!("The token lacks the scope {scope}.")),
@@ -183,7 +195,7 @@ fn builder(status: StatusCode, error: &ApiError) -> HttpResponseBuilder {
             builder.insert_header((header::ALLOW, allowed.as_str()));
         }
         // What is left of a body that nobody will read must not be taken for the next request.
-        ApiError::BodyTooLarge => {
+        ApiError::BodyTooLarge(_) => {
             builder.force_close();
         }
         ApiError::Service(ServiceError::Busy) => {

@@ -13,14 +13,16 @@ mod reconciler;
 mod service;
 mod setup_intents;
 mod tenants;
+mod webhooks;
 mod world;
 
 #[cfg(test)]
 mod simulation;
 
-pub use error::ServiceError;
+pub use error::{Extent, ServiceError};
 pub use identifiers::{Identifiers, UlidIdentifiers};
 pub use payment_methods::{Confirmation, SavedPaymentMethod, ShownPaymentMethod};
 pub use reconciler::Reconciler;
 pub use service::{NotReady, Service, ServiceOptions};
 pub use tenants::Tenant;
+pub use webhooks::{StripeDelivery, WebhookError, WebhookPlace, WebhookWorker, WebhookWorkerOptions};

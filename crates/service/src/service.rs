@@ -5,11 +5,14 @@ use std::{future::Future, sync::Arc, time::Duration};
 use billfold_domain::{Clock, ProjectScope};
 use billfold_store::{
     Customers, Database, Operations, PaymentMethods, Projects, SetupIntents, StoreError, StripeReads,
+    WebhookEvents, WebhookWork,
 };
 use billfold_stripe::StripeClient;
 use tokio::runtime::Handle;
 
-use crate::{Identifiers, ServiceError, Tenant, engine::Engine, real_world::RealWorld, tenants::Tenants};
+use crate::{
+    Identifiers, ServiceError, Tenant, engine::Engine, real_world::RealWorld, tenants::Tenants, webhooks::Intake,
+};
 
 /// How long a caller waits for a use case that writes. It goes on without its caller.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,6 +44,8 @@ pub(crate) struct Parts {
     pub(crate) setup_intents: SetupIntents,
     pub(crate) tenants: Tenants,
     pub(crate) engine: Arc<Engine<RealWorld>>,
+    pub(crate) webhook_intake: Intake,
+    pub(crate) webhook_work: WebhookWork,
     pub(crate) runtime: Handle,
 }
 
@@ -66,7 +71,10 @@ impl Service {
             identifiers,
         };
         let maximum_payment_methods = i64::from(options.maximum_payment_methods);
+        let events = WebhookEvents::new(database.clone());
         let parts = Parts {
+            webhook_intake: Intake::start(events, Arc::clone(&clock)),
+            webhook_work: WebhookWork::new(database.clone()),
             payment_methods,
             setup_intents,
             tenants: Tenants::new(Projects::new(database.clone()), clock),

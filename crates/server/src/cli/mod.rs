@@ -2,6 +2,7 @@
 
 mod dev;
 mod dev_guide;
+mod dev_webhooks;
 mod migrate;
 mod project;
 mod sandbox;
@@ -50,7 +51,7 @@ enum Command {
     Serve(serve::Serve),
     /// Brings the database up to this version of billfold.
     Migrate(migrate::Migrate),
-    /// Makes and shows projects: tenants with their Stripe credentials.
+    /// Makes, changes and shows projects: tenants with their Stripe credentials.
     #[command(subcommand)]
     Project(project::Project),
     /// Prints a token of the development issuer, and nothing else.

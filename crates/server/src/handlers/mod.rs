@@ -5,6 +5,7 @@ pub(crate) mod account_setup_intents;
 pub(crate) mod health;
 pub(crate) mod payment_methods;
 pub(crate) mod setup_intents;
+pub(crate) mod stripe_webhooks;
 
 use crate::error::FaceError;
 

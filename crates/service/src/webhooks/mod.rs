@@ -1,0 +1,8 @@
+//! Stripe's webhooks: `intake` believes, stores and acknowledges them, `worker` looks at what they tell of.
+
+mod intake;
+mod worker;
+
+pub(crate) use intake::Intake;
+pub use intake::{StripeDelivery, WebhookError, WebhookPlace};
+pub use worker::{WebhookWorker, WebhookWorkerOptions};

@@ -11,7 +11,8 @@ use billfold_stripe::StripeClient;
 use tokio::runtime::Handle;
 
 use crate::{
-    Identifiers, ServiceError, Tenant, engine::Engine, real_world::RealWorld, tenants::Tenants, webhooks::Intake,
+    Identifiers, ServiceError, Tenant, engine::Engine, real_world::RealWorld, tenants::Tenants,
+    webhooks::Intake,
 };
 
 /// How long a caller waits for a use case that writes. It goes on without its caller.

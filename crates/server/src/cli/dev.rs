@@ -113,7 +113,8 @@ impl Dev {
         .await?;
         if stripe.sandbox.is_some() {
             // Stripe itself would not reach this machine.
-            dev_webhooks::register(client_options, application.address(), &stripe.projects, &projects).await?;
+            dev_webhooks::register(client_options, application.address(), &stripe.projects, &projects)
+                .await?;
         }
         let guide = dev_guide::Guide {
             address: application.address(),

@@ -20,3 +20,7 @@ mod reconciler;
 mod setup_intents;
 mod stripe_faults;
 mod stripe_faults_on_reads;
+mod webhook_flows;
+mod webhook_orders;
+mod webhook_troubles;
+mod webhooks;

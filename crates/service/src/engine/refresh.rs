@@ -72,10 +72,9 @@ impl<W: World + Mirror> Engine<W> {
                 self.world.refresh_card(scope, id, read, &card).await?;
                 Ok(Refreshed::UpToDate)
             }
-            Some(StripePaymentMethodKind::Other(_)) => Ok(Refreshed::UpToDate),
             None if self.world.remove_detached(scope, id, read).await? => Ok(Refreshed::Removed),
-            // What was written meanwhile is newer than what was read.
-            None => Ok(Refreshed::UpToDate),
+            // Nothing that is shown has changed, or what was written meanwhile is newer than what was read.
+            Some(StripePaymentMethodKind::Other(_)) | None => Ok(Refreshed::UpToDate),
         }
     }
 

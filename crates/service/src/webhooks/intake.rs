@@ -117,8 +117,7 @@ impl Service {
         reason = "the signature authorises, and what verifies it has to be looked up under the project first"
     )]
     async fn believe(&self, delivery: &StripeDelivery<'_>) -> Result<(Tenant, Event), Refusal> {
-        let project =
-            ProjectId::parse(delivery.project).map_err(|_| Refusal::Rejected(Reason::Project))?;
+        let project = ProjectId::parse(delivery.project).map_err(|_| Refusal::Rejected(Reason::Project))?;
         let signature = delivery.signature.ok_or(Reason::Header)?;
         let now = self.parts.webhook_intake.committer.clock.now();
         // A header that no secret could make right is not worth a look into the database.
@@ -215,11 +214,7 @@ impl Intake {
 
     async fn store(&self, scope: ProjectScope, event: NewWebhookEvent) -> Result<(), ServiceError> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting {
-            scope,
-            event,
-            answer,
-        };
+        let waiting = Waiting { scope, event, answer };
         let ended = || ServiceError::unavailable("nobody stores webhooks any more");
         self.queue.send(waiting).map_err(|_| ended())?;
         answered.await.unwrap_or_else(|_| Err(ended()))

@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use billfold_domain::{ProjectId, ProjectScope};
@@ -16,14 +16,10 @@ use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, Semaphore, watch},
     task::JoinHandle,
-    time::Instant,
 };
 
 use crate::{
-    Extent, Service, ServiceError, Tenant,
-    engine::Refreshed,
-    service::Parts,
-    world::Surroundings as _,
+    Extent, Service, ServiceError, Tenant, engine::Refreshed, service::Parts, world::Surroundings as _,
 };
 
 /// How many projects are worked on at once. Most of the time each waits for its next turn at Stripe.
@@ -42,7 +38,7 @@ const GATHERING: Duration = Duration::from_millis(20);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest rest of a project.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How the background looks at what webhooks tell of.
 #[derive(Clone, Copy, Debug)]
@@ -129,12 +125,10 @@ struct AtWork {
 
 impl AtWork {
     /// `None` when the project is being worked on already or rests.
-    fn begin(project: &ProjectId, standings: &Standings) -> Option<Self> {
+    fn begin(project: &ProjectId, standings: &Standings, now: Instant) -> Option<Self> {
         let mut all = standings.lock();
         let standing = all.entry(project.clone()).or_default();
-        let rests = standing
-            .rests_until
-            .is_some_and(|until| Instant::now() < until);
+        let rests = standing.rests_until.is_some_and(|until| now < until);
         if standing.at_work || rests {
             return None;
         }
@@ -153,14 +147,14 @@ impl AtWork {
     }
 
     /// Nothing of the project works just now: it rests, longer each time. Gives for how long.
-    fn rest(&self, at_least: Duration) -> Duration {
+    fn rest(&self, at_least: Duration, now: Instant) -> Duration {
         let mut all = self.standings.lock();
         let standing = all.entry(self.project.clone()).or_default();
         let pause = doubled(FIRST_PAUSE, standing.failures, LONGEST_PAUSE)
             .max(at_least)
             .min(LONGEST_PAUSE);
         standing.failures = standing.failures.saturating_add(1);
-        standing.rests_until = Some(Instant::now() + pause);
+        standing.rests_until = Some(now + pause);
         pause
     }
 }
@@ -208,7 +202,7 @@ impl Rounds {
             let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
                 return;
             };
-            let Some(at_work) = AtWork::begin(&project, &self.standings) else {
+            let Some(at_work) = AtWork::begin(&project, &self.standings, Instant::now()) else {
                 continue;
             };
             let round = Round {
@@ -276,7 +270,7 @@ impl Round {
             },
             Err(error) => error.into(),
         };
-        let pause = self.at_work.rest(halt.retry_after);
+        let pause = self.at_work.rest(halt.retry_after, Instant::now());
         tracing::warn!(project = %scope.project(), cause = halt.cause, ?pause, "what webhooks tell of waits");
         // For the other instances, and so that projects that can be worked on come before this one.
         if let Err(error) = self.parts.webhook_work.postpone(&scope, pause).await {
@@ -377,7 +371,64 @@ impl Round {
 
 /// A duration, doubled some times, with an upper bound.
 fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
-    first
-        .saturating_mul(2_u32.saturating_pow(times))
-        .min(longest)
+    first.saturating_mul(2_u32.saturating_pow(times)).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_doubles_up_to_its_bound() {
+        let waits: Vec<u64> = (0..8)
+            .map(|times| doubled(FIRST_PAUSE, times, LONGEST_PAUSE).as_secs())
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(doubled(FIRST_PAUSE, u32::MAX, LONGEST_PAUSE), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn a_project_is_worked_on_once_at_a_time_and_rests_longer_each_time() {
+        let standings = Standings::default();
+        let mut now = Instant::now();
+        let begin = |name: &str, now| {
+            let project = ProjectId::parse(name).expect("a name");
+            AtWork::begin(&project, &standings, now)
+        };
+        let first = begin("demo", now).expect("nobody is at it");
+        assert!(begin("demo", now).is_none(), "somebody is at it");
+        let other = begin("acme", now).expect("another project is another matter");
+        assert_eq!(first.rest(Duration::ZERO, now), Duration::from_secs(1));
+        drop((first, other));
+        assert!(begin("demo", now).is_none(), "it rests");
+        now += Duration::from_secs(1);
+        let second = begin("demo", now).expect("it has rested");
+        assert_eq!(second.rest(Duration::ZERO, now), Duration::from_secs(2));
+        let asked_for = Duration::from_secs(30);
+        assert_eq!(second.rest(asked_for, now), asked_for);
+        assert_eq!(second.rest(Duration::from_hours(1), now), LONGEST_PAUSE);
+        drop(second);
+        now += LONGEST_PAUSE;
+        let third = begin("demo", now).expect("it has rested");
+        third.well();
+        assert_eq!(third.rest(Duration::ZERO, now), Duration::from_secs(1));
+        third.well();
+        drop(third);
+        assert!(standings.lock().is_empty(), "who is well is not remembered");
+    }
+
+    #[test]
+    fn whoever_panics_leaves_the_project_to_others() {
+        let standings = Standings::default();
+        let project = ProjectId::parse("demo").expect("a name");
+        let panicking = std::thread::spawn({
+            let (project, standings) = (project.clone(), Arc::clone(&standings));
+            move || {
+                let _at_work = AtWork::begin(&project, &standings, Instant::now());
+                panic!("on purpose");
+            }
+        });
+        assert!(panicking.join().is_err());
+        assert!(AtWork::begin(&project, &standings, Instant::now()).is_some());
+    }
 }

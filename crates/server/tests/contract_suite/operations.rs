@@ -1,5 +1,7 @@
 //! A good request for every operation of the contract.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::{
@@ -134,12 +136,13 @@ const OPEN: [(&str, &str); 4] = [
 
 #[test]
 fn whatever_needs_no_token_is_known_to_need_none() {
-    let open: Vec<String> = operations()
+    let open: BTreeSet<String> = operations()
         .into_iter()
         .filter(|operation| operation.required_scope.is_none())
         .map(|operation| operation.operation_id)
         .collect();
-    assert_eq!(open, OPEN.map(|(operation_id, _)| operation_id));
+    let known = OPEN.map(|(operation_id, _)| operation_id.to_owned());
+    assert_eq!(open, BTreeSet::from(known));
 }
 
 #[test]

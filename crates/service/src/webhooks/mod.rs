@@ -1,6 +1,7 @@
 //! Stripe's webhooks: `intake` believes, stores and acknowledges them, `worker` looks at what they tell of.
 
 mod intake;
+mod standing;
 mod worker;
 
 pub(crate) use intake::Intake;

@@ -22,4 +22,5 @@ mod projects;
 mod schema;
 mod setup_intents;
 mod unavailable;
+mod webhook_events;
 mod webhooks;

@@ -16,7 +16,9 @@ use actix_web::{
 };
 use billfold_auth::{ConfigError, Verifier, VerifierConfig};
 use billfold_domain::{Clock, SystemClock};
-use billfold_service::{Reconciler, Service, ServiceOptions, UlidIdentifiers};
+use billfold_service::{
+    Reconciler, Service, ServiceOptions, UlidIdentifiers, WebhookWorker, WebhookWorkerOptions,
+};
 use billfold_store::Database;
 use billfold_stripe::{ClientError, ClientOptions, StripeClient};
 
@@ -51,6 +53,8 @@ pub struct Settings {
     pub workers: Option<usize>,
     /// Whether this instance ends, in the background, what requests have left open at Stripe.
     pub reconciler: bool,
+    /// How this instance looks, in the background, at what Stripe's webhooks tell of; `None` leaves it to others.
+    pub webhook_worker: Option<WebhookWorkerOptions>,
 }
 
 impl Settings {
@@ -66,6 +70,7 @@ impl Settings {
             clock: Arc::new(SystemClock),
             workers: None,
             reconciler: true,
+            webhook_worker: Some(WebhookWorkerOptions::default()),
         }
     }
 }
@@ -127,6 +132,7 @@ pub struct Application {
     server: tokio::task::JoinHandle<std::io::Result<()>>,
     service: Service,
     reconciler: Option<Reconciler>,
+    webhook_worker: Option<WebhookWorker>,
 }
 
 impl Application {
@@ -159,6 +165,9 @@ impl Application {
         let listener = TcpListener::bind(listen).map_err(not_listening)?;
         let address = listener.local_addr().map_err(not_listening)?;
         let reconciler = settings.reconciler.then(|| service.start_reconciler());
+        let webhook_worker = settings
+            .webhook_worker
+            .map(|options| service.start_webhook_worker(options));
         let gate = Gate { verifier, clock };
         let server = server(listener, service.clone(), gate, cors_origins, workers).map_err(not_listening)?;
         let handle = server.handle();
@@ -168,6 +177,7 @@ impl Application {
             server: tokio::spawn(server),
             service,
             reconciler,
+            webhook_worker,
         })
     }
 
@@ -211,6 +221,9 @@ impl Application {
             self.service.idle().await;
             if let Some(reconciler) = self.reconciler.take() {
                 reconciler.stop().await;
+            }
+            if let Some(webhook_worker) = self.webhook_worker.take() {
+                webhook_worker.stop().await;
             }
         };
         let ended = tokio::time::timeout_at(deadline, ending).await;

@@ -7,7 +7,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use billfold_auth::Scope;
-use billfold_service::ServiceError;
+use billfold_service::{ServiceError, WebhookError};
 use billfold_stripe::{CardError, CardErrorCode, DeclineCode};
 
 use crate::{
@@ -25,8 +25,8 @@ use crate::{
 pub(crate) enum ApiError {
     /// No body, or one that is not JSON.
     Malformed(&'static str),
-    /// The body has too many bytes.
-    BodyTooLarge,
+    /// The body has more bytes than this many.
+    BodyTooLarge(usize),
     /// No token, or one that is not good.
     Unauthenticated,
     /// The token lacks a scope.
@@ -44,6 +44,18 @@ pub(crate) enum ApiError {
 impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         Self::Service(error)
+    }
+}
+
+/// Whoever sends a webhook that is not believed is told nothing of why.
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Rejected => {
+                Self::Malformed("This is no event that Stripe signed for this project just now.")
+            }
+            WebhookError::Failed(error) => Self::Service(error),
+        }
     }
 }
 
@@ -102,9 +114,9 @@ fn refusal(error: &ApiError) -> Refusal {
     use StatusCode as S;
     let (status, message) = match error {
         ApiError::Malformed(message) => (S::BAD_REQUEST, (*message).to_owned()),
-        ApiError::BodyTooLarge => (
+        ApiError::BodyTooLarge(maximum_length) => (
             S::PAYLOAD_TOO_LARGE,
-            "The body must have at most 16384 bytes.".to_owned(),
+            format!("The body must have at most {maximum_length} bytes."),
         ),
         ApiError::Unauthenticated => (S::UNAUTHORIZED, "Invalid authorization token".to_owned()),
         ApiError::PermissionDenied(scope) => (S::FORBIDDEN, format!("The token lacks the scope {scope}.")),
@@ -184,7 +196,7 @@ fn with_headers(reply: Reply, error: &ApiError) -> Reply {
         ApiError::Unauthenticated => reply.header(header::WWW_AUTHENTICATE, &"Bearer"),
         ApiError::MethodNotAllowed(allowed) => reply.header(header::ALLOW, allowed),
         // What is left of a body that nobody will read must not be taken for the next request.
-        ApiError::BodyTooLarge => reply.last_on_connection(),
+        ApiError::BodyTooLarge(_) => reply.last_on_connection(),
         ApiError::Service(ServiceError::Busy) => reply.header(header::RETRY_AFTER, &1),
         ApiError::Service(ServiceError::Unavailable { retry_after, .. }) => {
             reply.header(header::RETRY_AFTER, &whole_seconds(*retry_after))

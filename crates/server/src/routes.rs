@@ -11,7 +11,10 @@ use actix_web::{
 
 use crate::{
     error::{AccountFace, ApiError, Face, FaceError, ProjectFace},
-    handlers::{account_payment_methods, account_setup_intents, health, payment_methods, setup_intents},
+    handlers::{
+        account_payment_methods, account_setup_intents, health, payment_methods, setup_intents,
+        stripe_webhooks,
+    },
 };
 
 /// One row: a method of a path, and what answers it.
@@ -34,7 +37,7 @@ macro_rules! routes {
 }
 
 /// Every route. Rows of one path stand together.
-pub fn routes() -> [RouteEntry; 14] {
+pub fn routes() -> [RouteEntry; 15] {
     routes! {
         POST   "/projects/{project}/paymentMethods"      => payment_methods::create,
         GET    "/projects/{project}/paymentMethods"      => payment_methods::list,
@@ -48,6 +51,7 @@ pub fn routes() -> [RouteEntry; 14] {
         DELETE "/v1/account/payment-methods/{id}"        => account_payment_methods::delete,
         // The path in the reference's own example of saving a payment method.
         POST   "/v1/account/tax"                         => account_payment_methods::create,
+        POST   "/webhooks/stripe/{project}"              => stripe_webhooks::receive,
         GET    "/health/live"                            => health::live,
         GET    "/health/ready"                           => health::ready,
         GET    "/openapi.yaml"                           => health::contract,

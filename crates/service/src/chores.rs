@@ -217,12 +217,12 @@ impl Parts {
         let (keys_before, events_before) = (now.plus(-KEYS_KEPT), now.plus(-EVENTS_KEPT));
         loop {
             let keys = self
-                .upkeep
-                .forget_idempotency_keys(scope, keys_before, FORGOTTEN_AT_ONCE)
+                .idempotency_keys
+                .forget_older(scope, keys_before, FORGOTTEN_AT_ONCE)
                 .await?;
             let events = self
-                .upkeep
-                .forget_webhook_events(scope, events_before, FORGOTTEN_AT_ONCE)
+                .webhook_events
+                .forget_older(scope, events_before, FORGOTTEN_AT_ONCE)
                 .await?;
             if keys + events == 0 {
                 return Ok(Done::Whole);

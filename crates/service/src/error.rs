@@ -3,7 +3,18 @@
 use std::time::Duration;
 
 use billfold_store::StoreError;
-use billfold_stripe::{CardError, Outcome, StripeError};
+use billfold_stripe::{CardError, Outcome, StripeError, UnknownReason};
+
+/// What else a failure is likely to hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything of the project: the database, or the whole of its account at Stripe, cannot be used.
+    Account,
+    /// The object alone: Stripe answers, and not to this.
+    Object,
+    /// One or the other: there was no answer at all.
+    Unclear,
+}
 
 /// Why a use case has no result.
 ///
@@ -51,6 +62,8 @@ pub enum ServiceError {
         retry_after: Duration,
         /// What happened, for the log.
         cause: String,
+        /// What else is likely to fail.
+        extent: Extent,
     },
     /// A fault of the program, of its data or of the project's account at Stripe.
     #[error("something went wrong")]
@@ -65,6 +78,15 @@ impl ServiceError {
         Self::Unavailable {
             retry_after: Duration::from_secs(1),
             cause: cause.into(),
+            extent: Extent::Account,
+        }
+    }
+
+    /// What else is likely to fail.
+    pub(crate) const fn extent(&self) -> Extent {
+        match self {
+            Self::Unavailable { extent, .. } => *extent,
+            _ => Extent::Object,
         }
     }
 
@@ -112,7 +134,20 @@ impl From<StripeError> for ServiceError {
             Outcome::NotApplied | Outcome::Unknown => Self::Unavailable {
                 retry_after: error.retry_after().unwrap_or(Duration::from_secs(1)),
                 cause: format!("Stripe: {} ({error})", error.kind()),
+                extent: extent(&error),
             },
         }
+    }
+}
+
+/// What else is likely to fail where this did, of the failures that may pass.
+fn extent(error: &StripeError) -> Extent {
+    match error {
+        StripeError::Unknown {
+            reason: UnknownReason::TimedOut | UnknownReason::Disconnected,
+            ..
+        } => Extent::Unclear,
+        StripeError::Unknown { .. } | StripeError::IdempotencyKeyInUse => Extent::Object,
+        _ => Extent::Account,
     }
 }

@@ -21,6 +21,7 @@ mod sweep;
 mod tenants;
 mod undelivered_events;
 mod upkeep;
+mod webhooks;
 mod wish;
 mod world;
 
@@ -29,7 +30,7 @@ mod crash_points;
 #[cfg(test)]
 mod simulation;
 
-pub use error::ServiceError;
+pub use error::{Extent, ServiceError};
 pub use idempotency::{Answer, GivenAnswer, RequestKey};
 pub use identifiers::{Identifiers, UlidIdentifiers};
 pub use payment_methods::{Confirmation, SavedPaymentMethod, ShownPaymentMethod};
@@ -38,4 +39,5 @@ pub use service::{NotReady, Service, ServiceOptions};
 pub use sweep::{Contradiction, ContradictionKind, SweepReport, UnreadUser};
 pub use tenants::Tenant;
 pub use upkeep::{EndedOperations, OpenOperation};
+pub use webhooks::{StripeDelivery, WebhookError, WebhookPlace, WebhookWorker, WebhookWorkerOptions};
 pub use wish::{Fulfilled, Wish};

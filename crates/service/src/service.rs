@@ -12,14 +12,14 @@ use std::{
 use billfold_domain::{Clock, ProjectScope};
 use billfold_store::{
     Chores, Customers, Database, IdempotencyKeys, Operations, PaymentMethods, Projects, SetupIntents,
-    StoreError, StripeReads, Upkeep,
+    StoreError, StripeReads, WebhookEvents, WebhookWork,
 };
 use billfold_stripe::StripeClient;
 use tokio::runtime::Handle;
 
 use crate::{
     Identifiers, ServiceError, Tenant, engine::Engine, real_world::RealWorld, running::Running,
-    tenants::Tenants,
+    tenants::Tenants, webhooks::Intake,
 };
 
 /// How long a caller waits for a use case that writes. It goes on without its caller.
@@ -54,7 +54,9 @@ pub(crate) struct Parts {
     pub(crate) tenants: Tenants,
     pub(crate) engine: Arc<Engine<RealWorld>>,
     pub(crate) chores: Chores,
-    pub(crate) upkeep: Upkeep,
+    pub(crate) webhook_events: WebhookEvents,
+    pub(crate) webhook_intake: Intake,
+    pub(crate) webhook_work: WebhookWork,
     pub(crate) runtime: Handle,
     running: Running,
     draining: AtomicBool,
@@ -82,13 +84,16 @@ impl Service {
             identifiers,
         };
         let maximum_payment_methods = i64::from(options.maximum_payment_methods);
+        let webhook_events = WebhookEvents::new(database.clone());
         let parts = Parts {
+            webhook_intake: Intake::start(webhook_events.clone(), Arc::clone(&clock)),
+            webhook_events,
+            webhook_work: WebhookWork::new(database.clone()),
             payment_methods,
             setup_intents,
             idempotency_keys: IdempotencyKeys::new(database.clone()),
             tenants: Tenants::new(Projects::new(database.clone()), clock),
             chores: Chores::new(database.clone()),
-            upkeep: Upkeep::new(database.clone()),
             database,
             engine: Arc::new(Engine {
                 world,

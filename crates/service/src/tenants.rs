@@ -2,10 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use billfold_domain::{Clock, ProjectId, ProjectScope, UtcTimestamp};
+use billfold_domain::{Clock, ProjectId, ProjectScope, StripeAccountId, UtcTimestamp};
 use billfold_store::{Project, Projects};
 use billfold_stripe::{Account, Credentials, StripeClient};
 use parking_lot::RwLock;
+use secrecy::SecretString;
 use time::Duration;
 
 use crate::ServiceError;
@@ -24,6 +25,7 @@ pub struct Tenant {
 struct KnownProject {
     publishable_key: String,
     credentials: Credentials,
+    webhook_secrets: Vec<SecretString>,
     known_since: UtcTimestamp,
 }
 
@@ -42,6 +44,7 @@ impl Tenant {
                 secret_key: "sk_test_simulated".into(),
                 account: None,
             },
+            webhook_secrets: Vec::new(),
             known_since: UtcTimestamp::from_seconds(0),
         };
         Self {
@@ -52,6 +55,16 @@ impl Tenant {
 
     pub(crate) fn publishable_key(&self) -> &str {
         &self.project.publishable_key
+    }
+
+    /// What its webhooks may be signed with now.
+    pub(crate) fn webhook_secrets(&self) -> &[SecretString] {
+        &self.project.webhook_secrets
+    }
+
+    /// The connected account that a platform's key acts for, if it is one.
+    pub(crate) fn connected_account(&self) -> Option<&StripeAccountId> {
+        self.project.credentials.account.as_ref()
     }
 
     pub(crate) fn account<'a>(&'a self, stripe: &'a StripeClient) -> Account<'a> {
@@ -96,6 +109,7 @@ impl Tenants {
         };
         let project = Arc::new(KnownProject {
             publishable_key: stripe.publishable_key,
+            webhook_secrets: stripe.webhook_secrets.live().cloned().collect(),
             credentials: Credentials {
                 secret_key: stripe.secret_key,
                 account: stripe.account,

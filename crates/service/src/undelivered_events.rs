@@ -1,15 +1,13 @@
-//! Events that Stripe could not deliver to us: asked for, and acted upon as if they had come.
+//! Events that Stripe could not deliver to us: asked for, and stored as if they had come.
 
-use std::collections::BTreeSet;
-
-use billfold_domain::{CustomerId, PaymentMethodId, SetupIntentId};
-use billfold_stripe::{Event, EventQuery, EventType};
+use billfold_stripe::EventQuery;
 use time::Duration;
 
 use crate::{
     ServiceError, Tenant,
     interruption::Interruption,
     service::Parts,
+    webhooks::new_event,
     world::{Mirror as _, Surroundings as _},
 };
 
@@ -21,7 +19,7 @@ const LOOK_BACK: Duration = Duration::days(4);
 pub(crate) struct FetchedEvents {
     /// How many events were not delivered.
     pub(crate) events: usize,
-    /// Whether all of them were looked at.
+    /// Whether all of them were stored.
     pub(crate) whole: bool,
 }
 
@@ -48,66 +46,15 @@ impl Parts {
             };
             let page = tenant.account(&world.stripe).list_events(&query).await?;
             events += page.items.len();
-            self.take_in(tenant, &page.items).await?;
             last = page.items.last().map(|event| event.id.clone());
+            let items = page.items.into_iter().map(|event| new_event(tenant, event));
+            let now = world.now();
+            self.webhook_events
+                .record(&tenant.scope, &items.collect::<Vec<_>>(), now)
+                .await?;
             if !page.has_more || last.is_none() {
                 return Ok(FetchedEvents { events, whole: true });
             }
-        }
-    }
-
-    /// Looks anew at each object that the events tell of, once. What an event says of it is not believed.
-    async fn take_in(&self, tenant: &Tenant, events: &[Event]) -> Result<(), ServiceError> {
-        let mut objects: BTreeSet<(ObjectKind, &str)> = BTreeSet::new();
-        for event in events {
-            if let (Some(kind), Some(id)) = (ObjectKind::of(&event.event_type), &event.object.id) {
-                objects.insert((kind, id));
-            }
-        }
-        for (kind, id) in objects {
-            // An identifier of another form is of no object of ours.
-            match kind {
-                ObjectKind::PaymentMethod => {
-                    if let Ok(id) = PaymentMethodId::parse(id) {
-                        self.engine.refresh_payment_method(tenant, &id).await?;
-                    }
-                }
-                ObjectKind::SetupIntent => {
-                    if let Ok(id) = SetupIntentId::parse(id) {
-                        self.engine.refresh_setup_intent(tenant, &id).await?;
-                    }
-                }
-                ObjectKind::Customer => {
-                    if let Ok(id) = CustomerId::parse(id) {
-                        self.engine.refresh_customer(tenant, &id).await?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What an event is about, as far as we act upon it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum ObjectKind {
-    PaymentMethod,
-    SetupIntent,
-    Customer,
-}
-
-impl ObjectKind {
-    const fn of(event: &EventType) -> Option<Self> {
-        match event {
-            EventType::PaymentMethodAttached
-            | EventType::PaymentMethodAutomaticallyUpdated
-            | EventType::PaymentMethodDetached
-            | EventType::PaymentMethodUpdated => Some(Self::PaymentMethod),
-            EventType::SetupIntentCanceled
-            | EventType::SetupIntentSetupFailed
-            | EventType::SetupIntentSucceeded => Some(Self::SetupIntent),
-            EventType::CustomerDeleted => Some(Self::Customer),
-            EventType::Other(_) => None,
         }
     }
 }

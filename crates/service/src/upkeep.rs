@@ -169,7 +169,11 @@ impl Service {
     /// nobody tries any more.
     pub async fn parked_objects(&self, project: &ProjectId) -> Result<Vec<(String, String)>, ServiceError> {
         let tenant = self.parts.tenant_of(project).await?;
-        Ok(self.parts.upkeep.parked_objects(&tenant.scope).await?)
+        let parked = self.parts.webhook_work.parked(&tenant.scope).await?;
+        let named = parked.iter().map(|parked| parked.object.key());
+        Ok(named
+            .map(|(object_type, id)| (object_type.to_owned(), id.to_owned()))
+            .collect())
     }
 }
 

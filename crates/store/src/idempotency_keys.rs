@@ -311,12 +311,11 @@ impl IdempotencyKeys {
         &self,
         scope: &ProjectScope,
         before: UtcTimestamp,
-        limit: usize,
+        limit: i64,
     ) -> Result<usize, StoreError> {
-        let Some(last) = limit.checked_sub(1) else {
+        if limit < 1 {
             return Ok(0);
-        };
-        let last = i64::try_from(last).unwrap_or(i64::MAX);
+        }
         let old = || {
             idempotency_keys::table
                 .filter(idempotency_keys::project_id.eq(scope.project().as_str()))
@@ -327,7 +326,7 @@ impl IdempotencyKeys {
             let youngest: Option<StoredInstant> = old()
                 .order(idempotency_keys::created_at)
                 .select(idempotency_keys::created_at)
-                .offset(last)
+                .offset(limit - 1)
                 .first(connection)
                 .await
                 .optional()?;

@@ -23,7 +23,8 @@ mod sql_types;
 mod sqlite;
 mod stripe_reads;
 mod sweeping;
-mod upkeep;
+mod webhook_events;
+mod webhook_work;
 
 pub use chores::{Chore, ChoreKind, Chores};
 pub use customers::Customers;
@@ -37,4 +38,5 @@ pub use projects::{NewProject, Project, Projects, StripeCredentials, WebhookSecr
 pub use setup_intents::{SetupIntents, StoredSetupIntent};
 pub use stripe_reads::{StripeRead, StripeReads};
 pub use sweeping::{Adoption, MirroredPaymentMethod, Recorded};
-pub use upkeep::Upkeep;
+pub use webhook_events::{NewWebhookEvent, WebhookEvents};
+pub use webhook_work::{ClaimedWork, ParkedWork, WebhookObject, WebhookWork};

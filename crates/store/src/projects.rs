@@ -1,7 +1,9 @@
 //! Projects and their Stripe credentials. Not a tenant's own data: whoever asks by name here has yet to be authorised.
 
 use billfold_domain::{ProjectId, StripeAccountId, UtcTimestamp};
-use diesel::{ExpressionMethods as _, QueryDsl as _};
+use diesel::{
+    BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _, QueryDsl as _,
+};
 use diesel_async::RunQueryDsl as _;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -82,20 +84,16 @@ type Row = (
     (Option<String>, Option<String>),
 );
 
-/// Credentials as the columns of their row.
-macro_rules! columns {
-    ($credentials:expr) => {{
-        let credentials: &StripeCredentials = $credentials;
-        let WebhookSecrets { current, previous } = &credentials.webhook_secrets;
+/// What credentials are in their row. The webhook's secrets have a way of their own, since Stripe shows each only once:
+/// whoever changes the others still has those.
+macro_rules! credentials {
+    ($credentials:expr) => {
         (
-            stripe_credentials::secret_key.eq(credentials.secret_key.expose_secret()),
-            stripe_credentials::publishable_key.eq(credentials.publishable_key.as_str()),
-            stripe_credentials::account_id.eq(credentials.account.as_ref().map(StripeAccountId::as_str)),
-            stripe_credentials::webhook_secret.eq(current.as_ref().map(ExposeSecret::expose_secret)),
-            stripe_credentials::previous_webhook_secret
-                .eq(previous.as_ref().map(ExposeSecret::expose_secret)),
+            stripe_credentials::secret_key.eq($credentials.secret_key.expose_secret()),
+            stripe_credentials::publishable_key.eq(&$credentials.publishable_key),
+            stripe_credentials::account_id.eq($credentials.account.as_ref().map(StripeAccountId::as_str)),
         )
-    }};
+    };
 }
 
 /// The projects of the installation.
@@ -122,14 +120,20 @@ impl Projects {
                 .execute(connection)
                 .await?;
             diesel::insert_into(stripe_credentials::table)
-                .values((stripe_credentials::project_id.eq(id.as_str()), columns!(stripe)))
+                .values((
+                    stripe_credentials::project_id.eq(id.as_str()),
+                    credentials!(stripe),
+                    stripe_credentials::webhook_secret.eq(text(stripe.webhook_secrets.current.as_ref())),
+                    stripe_credentials::previous_webhook_secret
+                        .eq(text(stripe.webhook_secrets.previous.as_ref())),
+                ))
                 .execute(connection)
                 .await?;
             Ok(())
         })
     }
 
-    /// Makes a project, or gives the one of this name these Stripe credentials.
+    /// Makes a project, or gives the one of this name these Stripe credentials; its webhook secrets stay what they are.
     pub async fn create_or_update(&self, project: &NewProject, now: UtcTimestamp) -> Result<(), StoreError> {
         match self.create(project, now).await {
             Err(StoreError::Duplicate(_)) => self.update_credentials(project).await,
@@ -140,10 +144,36 @@ impl Projects {
     async fn update_credentials(&self, NewProject { id, stripe }: &NewProject) -> Result<(), StoreError> {
         with_connection!(self.database, |connection| {
             diesel::update(stripe_credentials::table.filter(stripe_credentials::project_id.eq(id.as_str())))
-                .set(columns!(stripe))
+                .set(credentials!(stripe))
                 .execute(connection)
                 .await?;
             Ok(())
+        })
+    }
+
+    /// Makes this the newest webhook secret. The one before stays live, and the one before that is live no more. Says
+    /// whether anything changed: nothing does where it is the newest already, or where there is no such project.
+    pub async fn roll_webhook_secret(
+        &self,
+        id: &ProjectId,
+        secret: &SecretString,
+    ) -> Result<bool, StoreError> {
+        let secret = secret.expose_secret();
+        with_connection!(self.database, |connection| {
+            let another = stripe_credentials::webhook_secret
+                .is_null()
+                .or(stripe_credentials::webhook_secret.assume_not_null().ne(secret));
+            let of_project = stripe_credentials::table
+                .filter(stripe_credentials::project_id.eq(id.as_str()))
+                .filter(another);
+            let changed = diesel::update(of_project)
+                .set((
+                    stripe_credentials::previous_webhook_secret.eq(stripe_credentials::webhook_secret),
+                    stripe_credentials::webhook_secret.eq(secret),
+                ))
+                .execute(connection)
+                .await?;
+            Ok(changed == 1)
         })
     }
 
@@ -158,6 +188,10 @@ impl Projects {
         let rows = read!(self.database, all().order(projects::id) => Row)?;
         rows.into_iter().map(project).collect()
     }
+}
+
+fn text(secret: Option<&SecretString>) -> Option<&str> {
+    secret.map(ExposeSecret::expose_secret)
 }
 
 #[diesel::dsl::auto_type]

@@ -99,11 +99,12 @@ pub struct Account<'a> {
     pub(crate) credentials: &'a Credentials,
 }
 
-/// Whether a request reads or writes. Whatever writes has an idempotency key.
+/// Whether a request reads, writes or deletes. Whatever writes has an idempotency key; deleting twice is deleting once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Verb<'a> {
     Get,
     Post(&'a IdempotencyKey),
+    Delete,
 }
 
 /// One request.
@@ -143,6 +144,15 @@ impl<'a> Call<'a> {
         }
     }
 
+    pub(crate) fn delete(template: &'static str, id: Option<&'a str>) -> Self {
+        Self {
+            verb: Verb::Delete,
+            template,
+            id,
+            form: Form::new(),
+        }
+    }
+
     /// Whether Stripe keeps the answer under an idempotency key.
     fn has_key(&self) -> bool {
         matches!(self.verb, Verb::Post(_))
@@ -152,6 +162,7 @@ impl<'a> Call<'a> {
         match self.verb {
             Verb::Get => Method::GET,
             Verb::Post(_) => Method::POST,
+            Verb::Delete => Method::DELETE,
         }
     }
 }
@@ -261,6 +272,7 @@ impl Account<'_> {
             Verb::Post(key) => request
                 .header(IDEMPOTENCY_HEADER, key.as_str())
                 .form(call.form.pairs()),
+            Verb::Delete => request,
         })
     }
 }

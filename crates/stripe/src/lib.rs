@@ -25,6 +25,7 @@ mod page;
 mod payment_methods;
 mod retry;
 mod setup_intents;
+mod webhook_endpoints;
 mod wire;
 
 pub mod webhook;
@@ -42,4 +43,5 @@ pub use options::{ClientError, ClientOptions};
 pub use page::StripePage;
 pub use payment_methods::{StripePaymentMethod, StripePaymentMethodKind, WalletType};
 pub use setup_intents::{NewSetupIntent, SetupIntentQuery, StripeSetupIntent};
+pub use webhook_endpoints::{MadeWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint};
 pub use wire::StripeMetadata;

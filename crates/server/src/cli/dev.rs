@@ -14,7 +14,7 @@ use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    CommandError, dev_guide, print,
+    CommandError, dev_guide, dev_webhooks, print,
     shutdown::{self, ShutdownArguments, Signals},
 };
 use crate::application::{Application, CorsOrigins, Settings};
@@ -104,19 +104,25 @@ impl Dev {
         let database = Database::connect(&DatabaseOptions::new(database_url)).await?;
         database.migrate().await?;
         let projects = Projects::new(database.clone());
+        let client_options = ClientOptions {
+            api_base: stripe.api_base,
+            ..ClientOptions::default()
+        };
         for project in &stripe.projects {
             projects.create_or_update(project, SystemClock.now()).await?;
         }
         let application = Application::build(Settings {
             listen: self.listen,
-            stripe: ClientOptions {
-                api_base: stripe.api_base,
-                ..ClientOptions::default()
-            },
+            stripe: client_options.clone(),
             cors_origins: CorsOrigins::Any,
             ..Settings::new(database, issuer.verifier_config())
         })
         .await?;
+        if stripe.sandbox.is_some() {
+            // Stripe itself would not reach this machine.
+            dev_webhooks::register(client_options, application.address(), &stripe.projects, &projects)
+                .await?;
+        }
         let guide = dev_guide::Guide {
             address: application.address(),
             sandbox: stripe.sandbox.as_ref().map(Sandbox::url),

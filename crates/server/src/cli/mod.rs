@@ -2,6 +2,7 @@
 
 mod dev;
 mod dev_guide;
+mod dev_webhooks;
 mod migrate;
 mod project;
 mod reconcile;
@@ -53,7 +54,7 @@ enum Command {
     Serve(serve::Serve),
     /// Brings the database up to this version of billfold.
     Migrate(migrate::Migrate),
-    /// Makes and shows projects: tenants with their Stripe credentials.
+    /// Makes, changes and shows projects: tenants with their Stripe credentials.
     #[command(subcommand)]
     Project(project::Project),
     /// Ends what is open, compares the records with Stripe, and prints what was found.

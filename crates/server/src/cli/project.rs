@@ -1,13 +1,16 @@
 //! `billfold project`
 
-use std::{io::Read as _, path::PathBuf};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use billfold_domain::{Clock as _, ProjectId, StripeAccountId, SystemClock};
 use billfold_store::{
     Database, DatabaseOptions, NewProject, Projects, StoreError, StripeCredentials, WebhookSecrets,
 };
 use clap::{Args, Subcommand};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{CommandError, DatabaseArguments, print};
 
@@ -19,6 +22,8 @@ pub(super) enum Project {
     List(List),
     /// Shows a project.
     Show(Show),
+    /// Changes a project: gives it a new webhook secret. The one before stays good until the next change.
+    Update(Update),
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +45,14 @@ pub(super) struct Create {
     /// The connected account that a platform's secret key acts for.
     #[arg(long, env = "BILLFOLD_PROJECT_STRIPE_ACCOUNT", value_name = "acct_…")]
     stripe_account: Option<StripeAccountId>,
+    /// The file that holds the signing secret of its webhook endpoint at Stripe; - is standard input. Never the secret
+    /// itself.
+    #[arg(
+        long,
+        env = "BILLFOLD_PROJECT_STRIPE_WEBHOOK_SECRET_FILE",
+        value_name = "FILE"
+    )]
+    stripe_webhook_secret_file: Option<PathBuf>,
     #[command(flatten)]
     database: DatabaseArguments,
 }
@@ -58,12 +71,29 @@ pub(super) struct Show {
     database: DatabaseArguments,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Update {
+    /// Its name.
+    project: ProjectId,
+    /// The file that holds the new signing secret of its webhook endpoint at Stripe; - is standard input. Never the
+    /// secret itself: arguments are seen by every process of the machine.
+    #[arg(
+        long,
+        env = "BILLFOLD_PROJECT_STRIPE_WEBHOOK_SECRET_FILE",
+        value_name = "FILE"
+    )]
+    stripe_webhook_secret_file: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArguments,
+}
+
 impl Project {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         match self {
             Self::Create(create) => create.run().await,
             Self::List(list) => list.run().await,
             Self::Show(show) => show.run().await,
+            Self::Update(update) => update.run().await,
         }
     }
 }
@@ -76,11 +106,22 @@ async fn projects(database: DatabaseArguments) -> Result<Projects, CommandError>
 
 impl Create {
     async fn run(self) -> Result<(), CommandError> {
+        let webhook_secret_file = self.stripe_webhook_secret_file.as_deref();
+        if webhook_secret_file == Some(Path::new("-")) && self.stripe_secret_key_file == Path::new("-") {
+            return Err(
+                "standard input can hold the secret key or the webhook secret, not both: \
+                 give one of them with --stripe-secret-key-file or --stripe-webhook-secret-file"
+                    .into(),
+            );
+        }
         let stripe = StripeCredentials {
             secret_key: read_secret_key(&self.stripe_secret_key_file)?,
             publishable_key: publishable_key(self.stripe_publishable_key)?,
             account: self.stripe_account,
-            webhook_secrets: WebhookSecrets::default(),
+            webhook_secrets: WebhookSecrets {
+                current: webhook_secret_file.map(read_webhook_secret).transpose()?,
+                previous: None,
+            },
         };
         let projects = projects(self.database).await?;
         match projects
@@ -103,15 +144,9 @@ impl Create {
 }
 
 /// A secret key of Stripe's, from a file or from standard input.
-fn read_secret_key(file: &PathBuf) -> Result<SecretString, CommandError> {
-    let mut text = String::new();
-    if file.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text)?;
-    } else {
-        text = std::fs::read_to_string(file)
-            .map_err(|error| format!("the secret key's file {} cannot be read: {error}", file.display()))?;
-    }
-    let key = text.trim();
+fn read_secret_key(file: &Path) -> Result<SecretString, CommandError> {
+    let text = read_secret("the secret key", file)?;
+    let key = text.expose_secret().trim();
     if key.starts_with("pk_") {
         return Err("this is a publishable key: the secret key begins with sk_ or rk_".into());
     }
@@ -125,6 +160,36 @@ fn read_secret_key(file: &PathBuf) -> Result<SecretString, CommandError> {
         );
     }
     Ok(SecretString::from(key.to_owned()))
+}
+
+/// A webhook endpoint's signing secret, from a file or from standard input.
+fn read_webhook_secret(file: &Path) -> Result<SecretString, CommandError> {
+    let text = read_secret("the webhook secret", file)?;
+    let secret = text.expose_secret().trim();
+    let good = secret
+        .strip_prefix("whsec_")
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()));
+    if !good {
+        // What was given may be a key, so it is not repeated here.
+        return Err(
+            "Stripe's webhook secrets begin with whsec_ and are one word: this one is not. \
+             Stripe's dashboard shows it as the endpoint's signing secret"
+                .into(),
+        );
+    }
+    Ok(SecretString::from(secret.to_owned()))
+}
+
+/// A secret as it lies in a file, or as standard input has it.
+fn read_secret(what: &str, file: &Path) -> Result<SecretString, CommandError> {
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)?;
+    } else {
+        text = std::fs::read_to_string(file)
+            .map_err(|error| format!("{what}'s file {} cannot be read: {error}", file.display()))?;
+    }
+    Ok(SecretString::from(text))
 }
 
 fn publishable_key(key: String) -> Result<String, CommandError> {
@@ -148,12 +213,16 @@ impl Show {
     async fn run(self) -> Result<(), CommandError> {
         let found = projects(self.database).await?.find(&self.project).await?;
         let project = found.ok_or_else(|| format!("there is no project {}", self.project))?;
+        let live = match project.stripe.webhook_secrets.live().count() {
+            0 => "none: webhooks are refused".to_owned(),
+            live => format!("{live} live"),
+        };
         let account = project
             .stripe
             .account
             .map_or_else(|| "its own".to_owned(), |account| account.to_string());
         print(&format!(
-            "project          {}\ncreated          {}\ndisabled         {}\npublishable key  {}\nStripe account   {}\n",
+            "project          {}\ncreated          {}\ndisabled         {}\npublishable key  {}\nStripe account   {}\nwebhook secrets  {}\n",
             project.id,
             crate::wire::time::rfc3339(project.created_at),
             project
@@ -161,7 +230,28 @@ impl Show {
                 .map_or_else(|| "no".to_owned(), crate::wire::time::rfc3339),
             project.stripe.publishable_key,
             account,
+            live,
         ))?;
+        Ok(())
+    }
+}
+
+impl Update {
+    async fn run(self) -> Result<(), CommandError> {
+        let secret = read_webhook_secret(&self.stripe_webhook_secret_file)?;
+        let projects = projects(self.database).await?;
+        let found = projects.find(&self.project).await?;
+        if found.is_none() {
+            return Err(format!("there is no project {}", self.project).into());
+        }
+        let project = self.project;
+        print(&if projects.roll_webhook_secret(&project, &secret).await? {
+            format!(
+                "The project {project} has a new webhook secret. The one before stays good until the next change.\n"
+            )
+        } else {
+            format!("The project {project} has this webhook secret already.\n")
+        })?;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ mod fulfil;
 pub(crate) mod health;
 pub(crate) mod payment_methods;
 pub(crate) mod setup_intents;
+pub(crate) mod stripe_webhooks;
 
 use crate::{error::FaceError, reply::Reply};
 

@@ -1,6 +1,6 @@
 //! `billfold dev` and `billfold token`, as a new user tries them.
 
-use billfold_test_support::{PostgresDatabase, Process};
+use billfold_test_support::{PostgresDatabase, Process, wait_for};
 use serde_json::{Value, json};
 
 use crate::command::{Ended, Place, WITHIN, call, end, sandbox_url};
@@ -9,6 +9,15 @@ use crate::command::{Ended, Place, WITHIN, call, end, sandbox_url};
 pub(crate) struct Guide {
     api: String,
     lines: String,
+}
+
+impl Guide {
+    /// Where the sandbox is.
+    fn stripe(&self) -> &str {
+        let line = self.lines.lines().find(|line| line.starts_with("STRIPE="));
+        line.expect("the guide says where the sandbox is")
+            .trim_start_matches("STRIPE=")
+    }
 }
 
 /// Starts a development server on free ports and waits for all of its guide.
@@ -124,6 +133,44 @@ async fn paste_the_guide_again(place: &Place, guide: &Guide) {
     let printed = printed(place.paste(&guide.lines).await);
     assert_eq!(printed.len(), 10, "{printed:#?}");
     assert_eq!(printed[9], 204);
+}
+
+/// The webhook endpoints of a project's account at the sandbox.
+async fn endpoints(guide: &Guide, project: &str) -> Vec<Value> {
+    let url = format!("{}/v1/webhook_endpoints", guide.stripe());
+    let (status, list) = call("GET", &url, &format!("sk_test_billfold_{project}"), None).await;
+    assert_eq!(status, 200, "{list}");
+    list["data"].as_array().expect("a list has data").clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_at_the_sandbox_is_told_by_webhook() {
+    let place = Place::new();
+    for start_number in 1..=2 {
+        let (process, guide) = start(&place, &[]).await;
+        for project in ["demo", "acme"] {
+            let endpoints = endpoints(&guide, project).await;
+            assert_eq!(endpoints.len(), 1, "the {start_number}. start: {endpoints:?}");
+            let url = format!("{}/webhooks/stripe/{project}", guide.api);
+            assert_eq!(endpoints[0]["url"], url.as_str());
+            assert_eq!(endpoints[0]["api_version"], "2026-06-24.dahlia");
+            let saved = json!({ "id": "pm_card_visa", "user": "usr_webhook" });
+            let methods = format!("{}/projects/{project}/paymentMethods", guide.api);
+            let backend = token(&place, &["--project", project]).await;
+            let (status, saved) = call("POST", &methods, &backend, Some(&saved)).await;
+            assert_eq!(status, 201, "{saved}");
+            let id = saved["id"].as_str().expect("a payment method has an id");
+            let detach = format!("{}/v1/payment_methods/{id}/detach", guide.stripe());
+            let key = format!("sk_test_billfold_{project}");
+            assert_eq!(call("POST", &detach, &key, None).await.0, 200);
+            wait_for(WITHIN, "the method to be gone", async || {
+                let answer = call("GET", &format!("{methods}/{id}"), &backend, None).await;
+                (answer.0 == 404).then_some(())
+            })
+            .await;
+        }
+        end(process).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -72,6 +72,7 @@ async fn every_option_of_every_command_names_its_variable() {
             "project create",
             "project list",
             "project show",
+            "project update",
             "reconcile",
             "sandbox",
             "serve",

@@ -21,6 +21,7 @@ mod path_parameters;
 mod raw_http;
 mod routes;
 mod scene;
+mod signatures;
 mod statuses;
 mod tenants;
 mod tokens;

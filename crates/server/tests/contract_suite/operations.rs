@@ -1,11 +1,17 @@
 //! A good request for every operation of the contract.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::{
     http::Request,
     scene::Scene,
-    support::contract::{Operation, operations},
+    support::{
+        START,
+        contract::{Operation, operations},
+        webhooks::{event, signature, webhook_secret},
+    },
 };
 
 /// A request that succeeds with a token that has the operation's scope, and the status of that success.
@@ -24,7 +30,7 @@ const fn example(operation_id: &'static str, status: u16, request: fn(&Scene) ->
 }
 
 /// One row an operation. An operation that has none fails every test that walks the contract.
-const EXAMPLES: [Example; 14] = [
+const EXAMPLES: [Example; 15] = [
     example("listPaymentMethods", 200, |scene| {
         Request::get(format!(
             "/projects/{}/paymentMethods?user={}",
@@ -79,6 +85,12 @@ const EXAMPLES: [Example; 14] = [
     example("deleteAccountPaymentMethod", 204, |scene| {
         Request::delete(format!("/v1/account/payment-methods/{}", scene.saved))
     }),
+    example("receiveStripeWebhook", 200, |scene| {
+        let event = event("evt_1Example", "payment_method.updated", &scene.saved).to_string();
+        let secret = webhook_secret(&scene.project);
+        let header = signature(&secret, START, event.as_bytes());
+        Request::post(format!("/webhooks/stripe/{}", scene.project), event).header("Stripe-Signature", header)
+    }),
     example("getLiveness", 200, |_| Request::get("/health/live")),
     example("getReadiness", 200, |_| Request::get("/health/ready")),
     example("getOpenApiDocument", 200, |_| Request::get("/openapi.yaml")),
@@ -112,6 +124,25 @@ pub(crate) fn guarded() -> Vec<(Operation, String, &'static Example)> {
             Some((operation, scope, example))
         })
         .collect()
+}
+
+/// What needs no token, and why.
+const OPEN: [(&str, &str); 4] = [
+    ("receiveStripeWebhook", "it is believed for its signature"),
+    ("getLiveness", "it tells nothing of anyone"),
+    ("getReadiness", "it tells nothing of anyone"),
+    ("getOpenApiDocument", "it tells nothing of anyone"),
+];
+
+#[test]
+fn whatever_needs_no_token_is_known_to_need_none() {
+    let open: BTreeSet<String> = operations()
+        .into_iter()
+        .filter(|operation| operation.required_scope.is_none())
+        .map(|operation| operation.operation_id)
+        .collect();
+    let known = OPEN.map(|(operation_id, _)| operation_id.to_owned());
+    assert_eq!(open, BTreeSet::from(known));
 }
 
 #[test]

@@ -14,7 +14,10 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 use crate::{
     forge,
     http::{Answer, Request, exchange},
-    support::{Backend, ManualClock, contract::validate_response, database::migrated_postgres},
+    support::{
+        Backend, ManualClock, contract::validate_response, database::migrated_postgres,
+        webhooks::webhook_secret,
+    },
 };
 
 /// The page that may call the account API.
@@ -96,6 +99,8 @@ impl World {
             },
             cors_origins: CorsOrigins::Listed(vec![ORIGIN.to_owned()]),
             clock,
+            // What is stored and not yet looked at must stay to be seen.
+            webhook_worker: None,
             workers: Some(1),
             ..Settings::new(database, forge::verifier_config())
         })
@@ -279,7 +284,7 @@ async fn make_projects(database: &Database, clock: &ManualClock) {
                 secret_key: format!("sk_test_contract_{name}").into(),
                 publishable_key: publishable_key(name),
                 account: None,
-                webhook_secrets: WebhookSecrets::default(),
+                webhook_secrets: WebhookSecrets::only(webhook_secret(name).into()),
             },
         };
         projects.create(&project, clock.now()).await.unwrap();

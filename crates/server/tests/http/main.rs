@@ -28,3 +28,7 @@ mod stripe_faults_on_reads;
 mod sweep;
 mod sweep_in_the_background;
 mod sweep_reports;
+mod webhook_flows;
+mod webhook_orders;
+mod webhook_troubles;
+mod webhooks;

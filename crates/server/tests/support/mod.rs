@@ -16,6 +16,7 @@ pub(crate) mod contract;
 pub(crate) mod database;
 pub(crate) mod server;
 pub(crate) mod stripe;
+pub(crate) mod webhooks;
 
 pub(crate) use client::{Request, Response};
 pub(crate) use clock::{ManualClock, START};

@@ -3,10 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use billfold_auth::{DevelopmentIssuer, Scopes, TokenRequest};
-use billfold_domain::{Clock as _, ProjectId};
+use billfold_domain::{Clock as _, ProjectId, ProjectScope};
 use billfold_sandbox::Sandbox;
 use billfold_server::application::{Application, CorsOrigins, Settings};
-use billfold_service::{Service, ServiceOptions};
+use billfold_service::{Service, ServiceOptions, WebhookWorkerOptions};
 use billfold_store::{Database, NewProject, Projects, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use billfold_test_support::TcpProxy;
@@ -19,6 +19,7 @@ use super::{
     client::SeenRequestIds,
     database::TestDatabase,
     stripe::{publishable_key, secret_key},
+    webhooks::webhook_secret,
 };
 
 /// The projects that every server has.
@@ -48,6 +49,18 @@ pub(crate) struct ServerBuilder {
     migrated: bool,
     proxied: bool,
     reconciler: bool,
+    webhooks: Webhooks,
+}
+
+/// What becomes of webhooks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Webhooks {
+    /// They are stored, and wait.
+    Wait,
+    /// What they tell of is looked at.
+    AreWorkedOn,
+    /// That, and Stripe itself sends them.
+    ComeFromStripe,
 }
 
 impl ServerBuilder {
@@ -72,6 +85,18 @@ impl ServerBuilder {
     /// Ends in the background what requests leave open. Other tests want to see it open.
     pub(crate) fn reconciling(mut self) -> Self {
         self.reconciler = true;
+        self
+    }
+
+    /// Looks in the background at what webhooks tell of, and again at once after a failure. Other tests want to see it wait.
+    pub(crate) fn working_on_webhooks(mut self) -> Self {
+        self.webhooks = Webhooks::AreWorkedOn;
+        self
+    }
+
+    /// Has the sandbox tell the server of what happens in the projects' accounts, and looks at it.
+    pub(crate) fn told_by_stripe(mut self) -> Self {
+        self.webhooks = Webhooks::ComeFromStripe;
         self
     }
 
@@ -118,6 +143,7 @@ impl ServerBuilder {
             clock: Arc::clone(&clock) as Arc<dyn billfold_domain::Clock>,
             workers: Some(1),
             reconciler: self.reconciler,
+            webhook_worker: (self.webhooks != Webhooks::Wait).then(impatient),
             ..Settings::new(database.database.clone(), issuer.verifier_config())
         })
         .await
@@ -129,7 +155,7 @@ impl ServerBuilder {
             .timeout(Duration::from_mins(1))
             .build()
             .expect("an HTTP client can be made");
-        Server {
+        let server = Server {
             clock,
             application,
             sandbox,
@@ -138,7 +164,23 @@ impl ServerBuilder {
             client,
             seen: SeenRequestIds::default(),
             _directory: directory,
+        };
+        if self.webhooks == Webhooks::ComeFromStripe {
+            for project in PROJECTS {
+                server.listen_to_stripe(project).await;
+            }
         }
+        server
+    }
+}
+
+/// Tries again at once after a failure.
+fn impatient() -> WebhookWorkerOptions {
+    WebhookWorkerOptions {
+        interval: Duration::from_millis(50),
+        first_retry: Duration::ZERO,
+        longest_retry: Duration::ZERO,
+        ..WebhookWorkerOptions::default()
     }
 }
 
@@ -151,7 +193,7 @@ async fn make_projects(database: &TestDatabase, clock: &ManualClock) {
                 secret_key: SecretString::from(secret_key(name)),
                 publishable_key: publishable_key(name),
                 account: None,
-                webhook_secrets: WebhookSecrets::default(),
+                webhook_secrets: WebhookSecrets::only(webhook_secret(name).into()),
             },
         };
         projects
@@ -176,6 +218,7 @@ impl Server {
             call_timeout: Duration::from_secs(20),
             migrated: true,
             reconciler: false,
+            webhooks: Webhooks::Wait,
             proxied: false,
         }
     }
@@ -208,6 +251,28 @@ impl Server {
     /// Runs statements behind the server's back. PostgreSQL only.
     pub(crate) async fn sql(&self, statements: &str) {
         self.database.execute(statements).await;
+    }
+
+    /// What a project owns. A test is its own authorisation.
+    #[expect(clippy::disallowed_methods, reason = "a test is its own authorisation")]
+    pub(crate) fn scope(project: &str) -> ProjectScope {
+        ProjectScope::authorized(project_id(project))
+    }
+
+    /// Makes a webhook endpoint in a project's account. Nobody may have asked for the project yet, since it would be
+    /// remembered without the secret.
+    async fn listen_to_stripe(&self, project: &str) {
+        let url = format!("http://{}/webhooks/stripe/{project}", self.address());
+        let form = [("url", url.as_str()), ("enabled_events[]", "*")];
+        let endpoint = self
+            .stripe(project)
+            .call("POST", "/v1/webhook_endpoints", &form)
+            .await;
+        let secret = endpoint["secret"].as_str().expect("a new endpoint has a secret");
+        Projects::new(self.database().clone())
+            .roll_webhook_secret(&project_id(project), &SecretString::from(secret))
+            .await
+            .expect("a secret can be stored");
     }
 
     /// What stands between the server and its database.
@@ -336,6 +401,6 @@ impl Server {
     }
 }
 
-fn project_id(name: &str) -> ProjectId {
+pub(crate) fn project_id(name: &str) -> ProjectId {
     ProjectId::parse(name).expect("the project's name should be valid")
 }

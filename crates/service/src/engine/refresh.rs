@@ -73,7 +73,7 @@ impl<W: World + Mirror> Engine<W> {
                 Ok(Refreshed::UpToDate)
             }
             None if self.world.remove_detached(scope, id, read).await? => Ok(Refreshed::Removed),
-            // It is no card, of which nothing is kept, or what was written meanwhile is newer than what was read.
+            // Nothing that is shown has changed, or what was written meanwhile is newer than what was read.
             Some(StripePaymentMethodKind::Other(_)) | None => Ok(Refreshed::UpToDate),
         }
     }

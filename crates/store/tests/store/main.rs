@@ -25,4 +25,5 @@ mod schema;
 mod setup_intents;
 mod sweeping;
 mod unavailable;
-mod upkeep;
+mod webhook_events;
+mod webhooks;

@@ -3,7 +3,7 @@
 use billfold_domain::{ProjectId, StripeAccountId};
 use billfold_store::{Projects, StoreError};
 use rstest::rstest;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::harness::{Backend, Postgres, SqliteInFile, SqliteInMemory, at, new_project};
 
@@ -72,4 +72,45 @@ async fn a_name_is_given_once(#[values(SqliteInMemory, SqliteInFile, Postgres)] 
         (found.created_at, found.stripe.publishable_key.as_str()),
         (at(0), "pk_test_demo")
     );
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn webhook_secrets_are_rolled_two_at_a_time(
+    #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
+) {
+    let test = backend.migrated().await;
+    let projects = Projects::new(test.database.clone());
+    let (demo, acme) = (new_project("demo"), new_project("acme"));
+    projects.create(&demo, at(0)).await.unwrap();
+    projects.create(&acme, at(0)).await.unwrap();
+    let live = async |id: &ProjectId| -> Vec<String> {
+        let found = projects.find(id).await.unwrap().unwrap();
+        let live = found.stripe.webhook_secrets.live();
+        live.map(|secret| secret.expose_secret().to_owned()).collect()
+    };
+    let roll = async |secret: &str| {
+        let secret = SecretString::from(secret);
+        projects.roll_webhook_secret(&demo.id, &secret).await.unwrap()
+    };
+    assert!(live(&demo.id).await.is_empty());
+    assert!(roll("whsec_1").await);
+    assert_eq!(live(&demo.id).await, ["whsec_1"]);
+    assert!(roll("whsec_2").await);
+    assert_eq!(live(&demo.id).await, ["whsec_2", "whsec_1"]);
+    assert!(
+        !roll("whsec_2").await,
+        "the same again costs the one before nothing"
+    );
+    assert_eq!(live(&demo.id).await, ["whsec_2", "whsec_1"]);
+    assert!(roll("whsec_3").await);
+    assert_eq!(live(&demo.id).await, ["whsec_3", "whsec_2"]);
+    assert!(live(&acme.id).await.is_empty());
+
+    // Other credentials come and go without them.
+    projects.create_or_update(&demo, at(1)).await.unwrap();
+    assert_eq!(live(&demo.id).await, ["whsec_3", "whsec_2"]);
+    let nobody = ProjectId::parse("nobody").unwrap();
+    let secret = SecretString::from("whsec_1");
+    assert!(!projects.roll_webhook_secret(&nobody, &secret).await.unwrap());
 }

@@ -13,3 +13,4 @@ mod secrecy_and_log;
 mod setup_intents;
 mod support;
 mod transport;
+mod webhook_endpoints;

@@ -1,0 +1,33 @@
+//! `/webhooks/stripe/{project}`
+
+use actix_web::{HttpRequest, http::StatusCode, web};
+use billfold_service::{Service, StripeDelivery};
+use billfold_stripe::Event;
+
+use super::Answer;
+use crate::{error::ProjectFace, reply::Reply, wire::body};
+
+pub(crate) async fn receive(
+    service: web::Data<Service>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Answer<ProjectFace> {
+    let place = service.webhook_place()?;
+    let body = body::read_at_most(Event::MAXIMUM_LENGTH, payload).await?;
+    let delivery = StripeDelivery {
+        project: request.match_info().get("project").unwrap_or_default(),
+        signature: signature(&request),
+        body: &body,
+    };
+    service.accept_webhook(place, &delivery).await?;
+    Ok(Reply::empty(StatusCode::OK))
+}
+
+/// The only header of that name.
+fn signature(request: &HttpRequest) -> Option<&str> {
+    let mut headers = request.headers().get_all("Stripe-Signature");
+    let (Some(signature), None) = (headers.next(), headers.next()) else {
+        return None;
+    };
+    signature.to_str().ok()
+}

@@ -1,0 +1,9 @@
+//! Stripe's webhooks: `intake` believes, stores and acknowledges them, `worker` looks at what they tell of.
+
+mod intake;
+mod standing;
+mod worker;
+
+pub(crate) use intake::{Intake, new_event};
+pub use intake::{StripeDelivery, WebhookError, WebhookPlace};
+pub use worker::{WebhookWorker, WebhookWorkerOptions};

@@ -55,6 +55,20 @@ async fn it_works_beside_a_development_server() {
     let (status, saved) = call("POST", &path, token, Some(&body)).await;
     assert_eq!(status, 201, "{saved}");
     let id = saved["id"].as_str().expect("a method has an id");
+    // Whoever is told of the detachment sees it at once; here nobody is told.
+    let endpoints = format!("{stripe}/v1/webhook_endpoints");
+    let (_, listed) = call("GET", &endpoints, "sk_test_billfold_demo", None).await;
+    for endpoint in listed["data"].as_array().expect("a list of endpoints") {
+        let endpoint = endpoint["id"].as_str().expect("an endpoint has an id");
+        let gone = call(
+            "DELETE",
+            &format!("{endpoints}/{endpoint}"),
+            "sk_test_billfold_demo",
+            None,
+        )
+        .await;
+        assert_eq!(gone.0, 200, "{gone:?}");
+    }
     let detach = format!("{stripe}/v1/payment_methods/{id}/detach");
     assert_eq!(call("POST", &detach, "sk_test_billfold_demo", None).await.0, 200);
 

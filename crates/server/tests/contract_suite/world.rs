@@ -101,6 +101,8 @@ impl World {
             clock,
             // What is stored and not yet looked at must stay to be seen.
             webhook_worker: None,
+            // And nothing may be written but by the requests.
+            reconciler: false,
             workers: Some(1),
             ..Settings::new(database, forge::verifier_config())
         })

@@ -72,7 +72,7 @@ async fn account_of(stripe: &StripeAccount) -> String {
 }
 
 async fn events_that_could_not_be_delivered_are_asked_for(backend: Backend) {
-    let server = Server::start(backend).await;
+    let server = Server::with(backend).working_on_webhooks().start().await;
     let stripe = server.stripe("demo");
     let id = server.saved_card("usr_alice").await;
     // Nobody listens there.

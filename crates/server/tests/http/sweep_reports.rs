@@ -85,7 +85,7 @@ async fn what_an_operation_works_on_is_left_to_it(backend: Backend) {
     let id = server.saved_card("usr_alice").await;
     break_next(
         &stripe,
-        ("error_500_before", 1),
+        ("error_500_before", 2),
         "POST",
         "/v1/payment_methods/*/detach",
     )

@@ -33,7 +33,7 @@ const PROCESSES: usize = 3;
 const MOST_CALLS: u32 = 100;
 
 /// More calls than any takeover makes: as many requests of each scenario are left open.
-const MOST_CALLS_OF_A_TAKEOVER: u32 = 16;
+const MOST_CALLS_OF_A_TAKEOVER: u32 = 24;
 
 /// When the claim of a process that has ended has surely run out.
 const CLAIM_IS_OVER: Duration = Duration::from_secs(10);

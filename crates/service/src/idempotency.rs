@@ -93,7 +93,7 @@ impl Parts {
         tenant: &Tenant,
         wish: Wish,
         operation: &str,
-        show: impl FnOnce(Result<&Fulfilled, ServiceError>) -> Answer,
+        show: impl FnOnce(Result<&Fulfilled, ServiceError>) -> Answer + Send,
     ) -> Result<Worked, ServiceError> {
         match wish.fulfil(&*self.engine, tenant, operation).await {
             Ok(fulfilled) => Ok(Worked {
@@ -114,7 +114,7 @@ impl Parts {
         wish: Wish,
         RequestKey { route, key }: RequestKey,
         operation: String,
-        show: impl FnOnce(Result<&Fulfilled, ServiceError>) -> Answer,
+        show: impl FnOnce(Result<&Fulfilled, ServiceError>) -> Answer + Send,
     ) -> Result<GivenAnswer, ServiceError> {
         let new = NewKey {
             fingerprint: fingerprint(&route, &wish),
@@ -129,7 +129,8 @@ impl Parts {
             KeyClaim::Busy => return Err(ServiceError::Busy),
             KeyClaim::Reused => return Err(ServiceError::KeyReused),
         };
-        let worked = match self.work(tenant, wish, &held.operation, show).await {
+        let work = self.work(tenant, wish, &held.operation, show);
+        let worked = match self.holding_key(tenant, &held, work).await {
             Ok(worked) => worked,
             Err(error) => {
                 self.release(tenant, &held).await;
@@ -144,6 +145,26 @@ impl Parts {
             Err(error) => {
                 self.release(tenant, &held).await;
                 Err(error.into())
+            }
+        }
+    }
+
+    /// Works, and says now and then that the key is still needed.
+    async fn holding_key<T>(
+        &self,
+        tenant: &Tenant,
+        held: &HeldKey,
+        work: impl Future<Output = T> + Send,
+    ) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                worked = &mut work => return worked,
+                () = self.engine.world.heartbeat() => {}
+            }
+            if let Err(error) = self.idempotency_keys.extend_lease(&tenant.scope, held).await {
+                tracing::debug!(%error, "the lease of an idempotency key could not be extended");
             }
         }
     }

@@ -20,6 +20,9 @@ use crate::{
     world::{Called, Mirror, Recorded, Records, Stripe, Surroundings},
 };
 
+/// A third of a lease: two may be late before it runs out.
+const HEARTBEAT: Duration = Duration::from_millis(2_500);
+
 pub(crate) struct RealWorld {
     pub(crate) payment_methods: PaymentMethods,
     pub(crate) customers: Customers,
@@ -38,6 +41,10 @@ impl Surroundings for RealWorld {
 
     fn operation_name(&self) -> String {
         self.identifiers.operation()
+    }
+
+    async fn heartbeat(&self) {
+        tokio::time::sleep(HEARTBEAT).await;
     }
 
     async fn pause(&self, duration: Duration) {

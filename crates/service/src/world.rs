@@ -27,6 +27,8 @@ pub(crate) trait Surroundings: Send + Sync {
     fn now(&self) -> UtcTimestamp;
     /// A name that no other operation has or will have.
     fn operation_name(&self) -> String;
+    /// Comes to its end when it is time to say that a lease is still needed.
+    fn heartbeat(&self) -> impl Future<Output = ()> + Send;
     /// Lets some time pass.
     fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }

@@ -292,13 +292,27 @@ impl IdempotencyKeys {
         }
     }
 
+    /// Goes on holding a key. Does nothing when another has taken it over or an answer is written.
+    pub async fn extend_lease(&self, scope: &ProjectScope, holder: &HeldKey) -> Result<(), StoreError> {
+        self.set_lease(scope, holder, LEASE_SECONDS).await
+    }
+
     /// Lets another request with this key go on at once, under the same operation. Does nothing when another has taken
     /// the key over or an answer is written.
     pub async fn release(&self, scope: &ProjectScope, holder: &HeldKey) -> Result<(), StoreError> {
+        self.set_lease(scope, holder, -1).await
+    }
+
+    async fn set_lease(
+        &self,
+        scope: &ProjectScope,
+        holder: &HeldKey,
+        seconds: i64,
+    ) -> Result<(), StoreError> {
         let project = scope.project().as_str();
         with_connection!(self.database, |connection| {
             diesel::update(held(project, &holder.route, &holder.key, holder.fence))
-                .set(idempotency_keys::lease_expires_at.eq(database_time_in(-1)))
+                .set(idempotency_keys::lease_expires_at.eq(database_time_in(seconds)))
                 .execute(connection)
                 .await?;
             Ok(())

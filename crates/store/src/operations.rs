@@ -500,7 +500,7 @@ impl Operations {
     ) -> Result<(), StoreError> {
         in_transaction!(self.database, |connection| {
             end!(connection, scope, operation)?;
-            diesel::insert_into(setup_intents::table)
+            let inserted = diesel::insert_into(setup_intents::table)
                 .values((
                     setup_intents::project_id.eq(scope.project().as_str()),
                     setup_intents::id.eq(id.as_str()),
@@ -508,8 +508,22 @@ impl Operations {
                     setup_intents::created_at.eq(StoredInstant(created_at)),
                     setup_intents::operation_id.eq(operation.id.as_str()),
                 ))
+                .on_conflict_do_nothing()
                 .execute(connection)
                 .await?;
+            if inserted == 0 {
+                // An earlier operation of this name may have ended just before this one began: then Stripe gave the same
+                // setup intent again. Any other has no right to it.
+                let made_by = setup_intents::table
+                    .filter(setup_intents::project_id.eq(scope.project().as_str()))
+                    .filter(setup_intents::id.eq(id.as_str()))
+                    .select(setup_intents::operation_id)
+                    .first::<Option<String>>(connection)
+                    .await?;
+                if made_by.as_deref() != Some(operation.id.as_str()) {
+                    return Err(StoreError::Duplicate(format!("setup intent {id}")));
+                }
+            }
             Ok(())
         })
     }

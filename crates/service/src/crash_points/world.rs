@@ -92,6 +92,10 @@ impl Surroundings for CrashingWorld {
         self.real().operation_name()
     }
 
+    async fn heartbeat(&self) {
+        self.real().heartbeat().await;
+    }
+
     async fn pause(&self, duration: Duration) {
         self.real().pause(duration).await;
     }

@@ -50,7 +50,9 @@ impl<W: World> Engine<W> {
         mut operation: Operation,
         id: &PaymentMethodId,
     ) -> Result<Saved, ServiceError> {
-        let result = self.create_steps(tenant, &mut operation, id).await;
+        let held = operation.clone();
+        let steps = Box::pin(self.create_steps(tenant, &mut operation, id));
+        let result = self.holding(tenant, &held, steps).await;
         self.settle(tenant, &operation, result).await
     }
 

@@ -14,7 +14,9 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         mut operation: Operation,
     ) -> Result<CustomerId, ServiceError> {
-        let result = self.customer_steps(tenant, &mut operation).await;
+        let held = operation.clone();
+        let steps = Box::pin(self.customer_steps(tenant, &mut operation));
+        let result = self.holding(tenant, &held, steps).await;
         self.settle(tenant, &operation, result).await
     }
 

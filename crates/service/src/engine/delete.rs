@@ -18,7 +18,9 @@ impl<W: World> Engine<W> {
         payment_method: &PaymentMethod,
     ) -> Result<(), ServiceError> {
         let mut operation = operation.clone();
-        let result = self.delete_steps(tenant, &mut operation, payment_method).await;
+        let held = operation.clone();
+        let steps = Box::pin(self.delete_steps(tenant, &mut operation, payment_method));
+        let result = self.holding(tenant, &held, steps).await;
         // Whatever Stripe says, the deletion is never taken back.
         let result = result.map_err(|failure| Failure::Unknown(failure.into_error()));
         self.settle(tenant, &operation, result).await

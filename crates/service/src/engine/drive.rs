@@ -6,7 +6,7 @@
 //! key even when it was a failure: after a whole 5xx the effect is looked for, and only where there is none does the
 //! epoch rise.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use billfold_domain::{PaymentMethodId, UtcTimestamp};
 use billfold_store::{Operation, OperationKind, StoreError, Subject};
@@ -85,10 +85,11 @@ pub(super) fn looked_for_since(operation: &Operation) -> UtcTimestamp {
 /// earliest: a process that stood still for longer would do twice what another has done meanwhile.
 const SENT_WITHOUT_A_LOOK: time::Duration = time::Duration::hours(23);
 
-/// How long the reconciler waits before the next attempt: twice as long each time, a minute at most.
+/// How long the reconciler waits before the next attempt: twice as long each time, and so little at most that what an
+/// outage left open ends well within a minute of its end.
 fn wait_before(attempts: i32) -> Duration {
     let doublings = u32::try_from(attempts.clamp(0, 6)).unwrap_or(0);
-    Duration::from_secs(1 << doublings).min(Duration::from_mins(1))
+    Duration::from_secs(1 << doublings).min(Duration::from_secs(16))
 }
 
 impl<W: World> Engine<W> {
@@ -147,6 +148,27 @@ impl<W: World> Engine<W> {
         let payment_method =
             payment_method.ok_or_else(|| ServiceError::unavailable("the deletion is not open any more"))?;
         self.drive_delete(tenant, operation, &payment_method).await
+    }
+
+    /// Drives an operation, and says now and then that it is still being driven. Without that, whoever waits long for Stripe
+    /// would be taken for dead, and so would whoever takes over.
+    pub(super) async fn holding<T>(
+        &self,
+        tenant: &Tenant,
+        operation: &Operation,
+        mut drive: Pin<Box<dyn Future<Output = T> + Send + '_>>,
+    ) -> T {
+        loop {
+            tokio::select! {
+                biased;
+                driven = &mut drive => return driven,
+                () = self.world.heartbeat() => {}
+            }
+            // Whoever was taken over finds that out when it writes the result.
+            if let Err(error) = self.world.extend_lease(&tenant.scope, operation).await {
+                tracing::debug!(operation = operation.id, %error, "a lease could not be extended");
+            }
+        }
     }
 
     /// Closes an operation that failed for good, and leaves any other open for whoever tries next.

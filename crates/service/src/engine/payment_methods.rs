@@ -123,15 +123,20 @@ impl<W: World> Engine<W> {
         };
         let scope = &tenant.scope;
         let id = &payment_method.id;
-        let found = match self.world.retrieve_setup_intent(tenant, &setup_intent).await {
-            Ok(found) => Some(found),
-            Err(StripeError::ResourceMissing { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        match found {
-            Some(found)
-                if found.status == SetupIntentStatus::Succeeded
-                    && found.payment_method.as_ref() == Some(id) =>
+        // Stripe keeps every setup intent: one that it does not know is another account's, and proves nothing.
+        let found = self
+            .world
+            .retrieve_setup_intent(tenant, &setup_intent)
+            .await
+            .map_err(|error| match error {
+                StripeError::ResourceMissing { .. } => {
+                    ServiceError::unavailable("Stripe does not know the setup intent: is this the account?")
+                }
+                error => error.into(),
+            })?;
+        match found.status {
+            SetupIntentStatus::Succeeded
+                if found.payment_method.as_ref() == Some(id) && self.is_attached(tenant, id).await? =>
             {
                 self.world.confirm(scope, id, &setup_intent).await?;
                 let payment_method = PaymentMethod {
@@ -143,26 +148,30 @@ impl<W: World> Engine<W> {
                     client_secret: None,
                 })
             }
-            // Canceled, gone, or finished with another card in this one's place: it can never be confirmed.
-            None => self.give_up(tenant, &payment_method).await,
-            Some(found)
-                if matches!(
-                    found.status,
-                    SetupIntentStatus::Canceled | SetupIntentStatus::Succeeded
-                ) =>
-            {
+            // Canceled, finished with another card in this one's place, or detached since: it can never be used.
+            SetupIntentStatus::Canceled | SetupIntentStatus::Succeeded => {
                 self.give_up(tenant, &payment_method).await
             }
-            Some(_) if self.world.now() > payment_method.created_at.plus(CONFIRMATION_WINDOW) => {
+            _ if self.world.now() > payment_method.created_at.plus(CONFIRMATION_WINDOW) => {
                 let operation = self.world.operation_name();
                 self.delete_payment_method(tenant, &operation, id, None).await?;
                 Err(ServiceError::NotFound)
             }
-            Some(found) => Ok(ShownPaymentMethod {
+            _ => Ok(ShownPaymentMethod {
                 payment_method,
                 client_secret: found.client_secret,
             }),
         }
+    }
+
+    /// Whether a payment method is attached to anyone at Stripe now.
+    pub(crate) async fn is_attached(
+        &self,
+        tenant: &Tenant,
+        id: &PaymentMethodId,
+    ) -> Result<bool, ServiceError> {
+        let found = self.world.retrieve_payment_method(tenant, id).await?;
+        Ok(found.customer.is_some())
     }
 
     async fn give_up(

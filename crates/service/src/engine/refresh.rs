@@ -27,6 +27,9 @@ pub(crate) enum Refreshed {
     Confirmed,
     /// It is gone at Stripe, and here now too.
     Removed,
+    /// Stripe does not know it, though it keeps what is detached or deleted: it is another account's, or another Stripe's.
+    /// Nothing is changed.
+    UnknownAtStripe,
 }
 
 impl<W: World + Mirror> Engine<W> {
@@ -51,6 +54,8 @@ impl<W: World + Mirror> Engine<W> {
         if found.status == PaymentMethodStatus::Available {
             self.refresh_available(tenant, id, read).await
         } else {
+            // One read is for the setup intent, another for the method that it may have attached.
+            self.world.next_read(scope).await?;
             self.refresh_waiting(tenant, found).await
         }
     }
@@ -64,7 +69,7 @@ impl<W: World + Mirror> Engine<W> {
         let scope = &tenant.scope;
         let attached = match self.world.retrieve_payment_method(tenant, id).await {
             Ok(found) => found.customer.is_some().then_some(found.kind),
-            Err(StripeError::ResourceMissing { .. }) => None,
+            Err(StripeError::ResourceMissing { .. }) => return Ok(Refreshed::UnknownAtStripe),
             Err(error) => return Err(error.into()),
         };
         match attached {
@@ -119,7 +124,8 @@ impl<W: World + Mirror> Engine<W> {
         self.world.next_read(scope).await?;
         let deleted = match self.world.retrieve_customer(tenant, id).await {
             Ok(CustomerState::Live(_)) => false,
-            Ok(CustomerState::Deleted) | Err(StripeError::ResourceMissing { .. }) => true,
+            Ok(CustomerState::Deleted) => true,
+            Err(StripeError::ResourceMissing { .. }) => return Ok(Refreshed::UnknownAtStripe),
             Err(error) => return Err(error.into()),
         };
         if deleted {

@@ -48,7 +48,9 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         mut operation: Operation,
     ) -> Result<SetupIntent, ServiceError> {
-        let result = self.setup_intent_steps(tenant, &mut operation).await;
+        let held = operation.clone();
+        let steps = Box::pin(self.setup_intent_steps(tenant, &mut operation));
+        let result = self.holding(tenant, &held, steps).await;
         self.settle(tenant, &operation, result).await
     }
 

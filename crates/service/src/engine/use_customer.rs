@@ -12,10 +12,17 @@ use crate::{ServiceError, Tenant, engine::Engine, world::World};
 const LOOKS: u32 = 60;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
+/// The longest wait, also where each look takes long.
+const LONGEST_WAIT: time::Duration = time::Duration::seconds(6);
+
 impl<W: World> Engine<W> {
     /// The user's customer, made now if there is none. Requests that need the same one wait for the first.
     pub(crate) async fn customer(&self, tenant: &Tenant, user: &UserId) -> Result<CustomerId, ServiceError> {
+        let until = self.world.now().plus(LONGEST_WAIT);
         for _ in 0..LOOKS {
+            if self.world.now() > until {
+                break;
+            }
             if let Some(customer) = self.world.find_customer(&tenant.scope, user).await? {
                 return Ok(customer);
             }

@@ -120,6 +120,11 @@ impl Surroundings for SimulatedWorld {
         self.0.lock().name("op")
     }
 
+    /// None: a driver that is slow is taken over, which must be safe.
+    async fn heartbeat(&self) {
+        std::future::pending::<()>().await;
+    }
+
     async fn pause(&self, _: Duration) {
         Wait::default().await;
     }

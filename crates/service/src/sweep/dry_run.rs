@@ -29,18 +29,21 @@ impl<W: World + Mirror> Engine<W> {
         let PaymentMethodStatus::RequiresConfirmation { setup_intent } = &found.status else {
             return match self.world.retrieve_payment_method(tenant, id).await {
                 Ok(found) if found.customer.is_some() => Ok(Refreshed::UpToDate),
-                Ok(_) | Err(StripeError::ResourceMissing { .. }) => Ok(Refreshed::Removed),
+                Ok(_) => Ok(Refreshed::Removed),
+                Err(StripeError::ResourceMissing { .. }) => Ok(Refreshed::UnknownAtStripe),
                 Err(error) => Err(error.into()),
             };
         };
         let looked_at = match self.world.retrieve_setup_intent(tenant, setup_intent).await {
             Ok(looked_at) => looked_at,
-            Err(StripeError::ResourceMissing { .. }) => return Ok(Refreshed::Removed),
+            Err(StripeError::ResourceMissing { .. }) => return Ok(Refreshed::UnknownAtStripe),
             Err(error) => return Err(error.into()),
         };
         let too_late = self.world.now() > found.created_at.plus(CONFIRMATION_WINDOW);
         Ok(match looked_at.status {
-            SetupIntentStatus::Succeeded if looked_at.payment_method.as_ref() == Some(id) => {
+            SetupIntentStatus::Succeeded
+                if looked_at.payment_method.as_ref() == Some(id) && self.is_attached(tenant, id).await? =>
+            {
                 Refreshed::Confirmed
             }
             SetupIntentStatus::Succeeded | SetupIntentStatus::Canceled => Refreshed::Removed,
@@ -61,7 +64,8 @@ impl<W: World + Mirror> Engine<W> {
         self.world.next_read(&tenant.scope).await?;
         match self.world.retrieve_customer(tenant, id).await {
             Ok(CustomerState::Live(_)) => Ok(Refreshed::UpToDate),
-            Ok(CustomerState::Deleted) | Err(StripeError::ResourceMissing { .. }) => Ok(Refreshed::Removed),
+            Ok(CustomerState::Deleted) => Ok(Refreshed::Removed),
+            Err(StripeError::ResourceMissing { .. }) => Ok(Refreshed::UnknownAtStripe),
             Err(error) => Err(error.into()),
         }
     }

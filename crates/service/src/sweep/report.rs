@@ -55,6 +55,8 @@ pub enum ContradictionKind {
     OfAnotherUser,
     /// It is shown here and attached there to a customer that is not the user's.
     AttachedElsewhere,
+    /// It is shown here and not known there: the credentials are another account's.
+    UnknownAtStripe,
 }
 
 impl ContradictionKind {
@@ -64,6 +66,7 @@ impl ContradictionKind {
             Self::DeletedHere => "deletedHere",
             Self::OfAnotherUser => "ofAnotherUser",
             Self::AttachedElsewhere => "attachedElsewhere",
+            Self::UnknownAtStripe => "unknownAtStripe",
         }
     }
 
@@ -73,6 +76,9 @@ impl ContradictionKind {
             Self::DeletedHere => "it was deleted here and is still attached at Stripe",
             Self::OfAnotherUser => "it is attached to this user's customer, and another user's here",
             Self::AttachedElsewhere => "it is this user's here, and attached to another customer at Stripe",
+            Self::UnknownAtStripe => {
+                "it is shown here and Stripe does not know it: are these the account's credentials?"
+            }
         }
     }
 }

@@ -146,6 +146,11 @@ impl Sweep<'_> {
             Refreshed::Removed => self.report.removed.push(id),
             Refreshed::UpToDate if available => self.where_is(row, customers).await?,
             Refreshed::UpToDate | Refreshed::NotOurs => {}
+            Refreshed::UnknownAtStripe => self.report.contradictions.push(Contradiction {
+                payment_method: id,
+                user: row.payment_method.user,
+                kind: ContradictionKind::UnknownAtStripe,
+            }),
         }
         Ok(())
     }

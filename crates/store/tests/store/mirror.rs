@@ -231,3 +231,36 @@ async fn an_operation_under_a_name_finds_its_own_result(
     assert_eq!(delete("deletion").await, BeginDelete::Done(method.clone()));
     assert_eq!(delete("another").await, BeginDelete::NotFound);
 }
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_of_the_same_name_may_end_a_second_time_with_the_same_setup_intent(
+    #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
+) {
+    let test = backend.migrated().await;
+    let tenant = test.tenant("demo").await;
+    let new = crate::harness::setup_intent_creation("anna");
+    let id = setup_intent_id("seti_1");
+    for _ in 0..2 {
+        let operation = tenant.hold(&new).await;
+        let ended = tenant
+            .operations
+            .finish_setup_intent(&tenant.scope, &operation, &id, at(0));
+        ended.await.unwrap();
+        assert!(
+            !tenant
+                .operations
+                .is_open(&tenant.scope, &new.subject)
+                .await
+                .unwrap()
+        );
+    }
+    assert_eq!(
+        tenant
+            .setup_intents
+            .made_by(&tenant.scope, &new.id)
+            .await
+            .unwrap(),
+        Some(id)
+    );
+}

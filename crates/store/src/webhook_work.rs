@@ -89,7 +89,7 @@ pub struct ParkedWork {
 /// The work of every project, each call within one.
 #[derive(Clone, Debug)]
 pub struct WebhookWork {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 /// Work as long as this holder holds it.
@@ -281,24 +281,6 @@ impl WebhookWork {
         })
     }
 
-    /// Puts off all that is due in the project by some seconds, because nothing of it can be done now. What events tell of
-    /// later is due at once all the same.
-    pub async fn postpone(&self, scope: &ProjectScope, retry_in: Duration) -> Result<(), StoreError> {
-        let then = database_time_in(whole_seconds(retry_in));
-        with_connection!(self.database, |connection| {
-            diesel::update(
-                webhook_work::table
-                    .filter(webhook_work::project_id.eq(scope.project().as_str()))
-                    .filter(webhook_work::parked_at.is_null())
-                    .filter(webhook_work::next_attempt_at.lt(then)),
-            )
-            .set(webhook_work::next_attempt_at.eq(then))
-            .execute(connection)
-            .await?;
-            Ok(())
-        })
-    }
-
     /// How many objects of the project wait to be looked at or are being looked at.
     pub async fn waiting(&self, scope: &ProjectScope) -> Result<i64, StoreError> {
         let count = read!(
@@ -346,6 +328,6 @@ fn object(object_type: &str, id: &str) -> Result<WebhookObject, StoreError> {
 }
 
 /// Rounded up, so that nothing is tried earlier than it was meant to be.
-fn whole_seconds(duration: Duration) -> i64 {
+pub(crate) fn whole_seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis().div_ceil(1_000)).unwrap_or(i64::MAX)
 }

@@ -116,3 +116,40 @@ async fn webhook_work_that_cannot_be_read_lets_the_next_go_first(
         method_id("pm_good").as_str()
     );
 }
+
+/// Deliveries are stored while all of the project's work is put off or taken up again: neither waits for the other for
+/// ever.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn work_is_put_off_while_more_is_told_of(#[values(SqliteInFile, Postgres)] backend: Backend) {
+    const OBJECTS: usize = 200;
+    const ROUNDS: usize = 40;
+    let test = backend.migrated().await;
+    let demo = test.tenant("demo").await;
+    let webhooks = Webhooks::of(&test.database);
+    // Written in the opposite of the order in which a batch writes them.
+    let methods: Vec<String> = (0..OBJECTS).map(|number| format!("pm_{number:03}")).collect();
+    for method in methods.iter().rev() {
+        webhooks.tell(&demo, &[(method, method)]).await;
+    }
+    let told = async |round: usize| {
+        let events: Vec<_> = methods
+            .iter()
+            .map(|method| crate::webhooks::event_of(&format!("{round}_{method}"), method))
+            .collect();
+        let now = crate::harness::at(0);
+        webhooks.events.record(&demo.scope, &events, now).await
+    };
+    let put_off = webhooks.work.clone();
+    let scope = demo.scope.clone();
+    let putting_off = tokio::spawn(async move {
+        for _ in 0..ROUNDS {
+            put_off.postpone(&scope, Duration::from_hours(1)).await.unwrap();
+            put_off.unpark(&scope).await.unwrap();
+        }
+    });
+    for round in 0..ROUNDS {
+        told(round).await.unwrap();
+    }
+    putting_off.await.unwrap();
+}

@@ -121,9 +121,8 @@ impl Service {
         })
     }
 
-    /// Stores a webhook's event, unless the project has it already. It returns when that is committed;
-    /// [`ServiceError::Unavailable`] when that takes longer than ten seconds, and then it goes on by itself. `body` is
-    /// taken byte by byte as it was signed.
+    /// Stores the event in a body, as it was signed, unless the project has it already. Returns when that is committed;
+    /// [`ServiceError::Unavailable`] when that takes longer than ten seconds, and then it goes on by itself.
     pub async fn accept_webhook(
         &self,
         expected: ExpectedWebhook<'_>,
@@ -224,7 +223,6 @@ pub(crate) struct Intake {
 struct Queue {
     places: Arc<Semaphore>,
     waiting: mpsc::UnboundedSender<Waiting>,
-    /// How long a sender waits for its event to be stored.
     patience: Duration,
 }
 
@@ -258,8 +256,7 @@ impl Intake {
 
 impl Queue {
     fn new(patience: Duration) -> (Self, mpsc::UnboundedReceiver<Waiting>) {
-        // Bounded all the same: whatever waits has a place.
-        let (waiting, receiver) = mpsc::unbounded_channel();
+        let (waiting, receiver) = mpsc::unbounded_channel(); // Bounded all the same: whatever waits has a place.
         let places = Arc::new(Semaphore::new(PLACES));
         let queue = Self {
             places,

@@ -12,7 +12,8 @@ pub enum Extent {
     Account,
     /// The object alone: Stripe answers, and not to this.
     Object,
-    /// One or the other: there was no answer at all.
+    /// One or the other: there was no answer at all, or only that Stripe itself failed, as it does for every object while
+    /// it is out of order.
     Unclear,
 }
 
@@ -144,10 +145,36 @@ impl From<StripeError> for ServiceError {
 fn extent(error: &StripeError) -> Extent {
     match error {
         StripeError::Unknown {
-            reason: UnknownReason::TimedOut | UnknownReason::Disconnected,
+            reason: UnknownReason::TimedOut | UnknownReason::Disconnected | UnknownReason::ServerError { .. },
             ..
         } => Extent::Unclear,
         StripeError::Unknown { .. } | StripeError::IdempotencyKeyInUse => Extent::Object,
         _ => Extent::Account,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_about_the_object_is_held_against_it() {
+        let extent_of = |reason, completed| {
+            ServiceError::from(StripeError::Unknown {
+                completed,
+                retry_after: None,
+                reason,
+            })
+            .extent()
+        };
+        let failed = UnknownReason::ServerError { status: 500 };
+        assert_eq!(
+            extent_of(failed, true),
+            Extent::Unclear,
+            "Stripe fails for everyone in an outage"
+        );
+        assert_eq!(extent_of(UnknownReason::TimedOut, false), Extent::Unclear);
+        assert_eq!(extent_of(UnknownReason::Disconnected, false), Extent::Unclear);
+        assert_eq!(extent_of(UnknownReason::Unreadable, false), Extent::Object);
     }
 }

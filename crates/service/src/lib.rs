@@ -39,5 +39,5 @@ pub use service::{NotReady, Service, ServiceOptions};
 pub use sweep::{Contradiction, ContradictionKind, SweepReport, UnreadUser};
 pub use tenants::Tenant;
 pub use upkeep::{EndedOperations, OpenOperation};
-pub use webhooks::{StripeDelivery, WebhookError, WebhookPlace, WebhookWorker, WebhookWorkerOptions};
+pub use webhooks::{ExpectedWebhook, StripeDelivery, WebhookError, WebhookWorker, WebhookWorkerOptions};
 pub use wish::{Fulfilled, Wish};

@@ -175,6 +175,13 @@ impl Service {
             .map(|(object_type, id)| (object_type.to_owned(), id.to_owned()))
             .collect())
     }
+
+    /// Takes up again the objects that nobody tries any more, each with all its tries before it, and says how many there
+    /// are. For whoever has seen to what kept them from being looked at; the background looks at them.
+    pub async fn unpark(&self, project: &ProjectId) -> Result<usize, ServiceError> {
+        let tenant = self.parts.tenant_of(project).await?;
+        Ok(self.parts.webhook_work.unpark(&tenant.scope).await?)
+    }
 }
 
 impl Parts {

@@ -23,6 +23,7 @@ mod sql_types;
 mod sqlite;
 mod stripe_reads;
 mod sweeping;
+mod webhook_backlog;
 mod webhook_events;
 mod webhook_work;
 

@@ -14,7 +14,7 @@ use crate::{
     Database, StoreError,
     database::{in_transaction, read, with_connection},
     payment_method_row::PaymentMethodRow,
-    schema::{customers, operations, payment_methods, setup_intents},
+    schema::{customers, operations, payment_methods, projects, setup_intents},
     sql_types::{StoredInstant, database_now, database_time_in},
     stripe_reads::newest_read,
 };
@@ -336,9 +336,10 @@ impl Operations {
     }
 
     /// Claims the project's operation that has waited longest for another attempt, or `None` when none is due.
+    /// [`StoreError::Internal`] when it cannot be read; it is put off all the same, so that the next call finds another.
     pub async fn claim_due(&self, scope: &ProjectScope) -> Result<Option<Operation>, StoreError> {
         let project = scope.project().as_str();
-        in_transaction!(self.database, |connection| {
+        let claimed: Result<Option<Row>, StoreError> = in_transaction!(self.database, |connection| {
             for _ in 0..CLAIM_TRIES {
                 let due = operations::table
                     .filter(operations::project_id.eq(project))
@@ -365,21 +366,25 @@ impl Operations {
                 .get_result::<Row>(connection)
                 .await
                 .optional()?;
-                if let Some(row) = claimed {
-                    return operation(row).map(Some);
+                if claimed.is_some() {
+                    return Ok(claimed);
                 }
                 // Another has claimed it since: the next look finds another one.
             }
             Ok(None)
-        })
+        });
+        // Only after the commit: a row that cannot be read must not take its claim back and be the first for ever.
+        claimed?.map(operation).transpose()
     }
 
-    /// Some of the projects that have operations to claim, those that waited longest first. Names only: whoever works on
-    /// one does so within it.
+    /// Some of the projects that have operations to claim, those that waited longest first. Shut projects are left out:
+    /// nobody works on theirs, which would be the oldest for ever. Names only: whoever works on one does so within it.
     pub async fn projects_due(&self) -> Result<Vec<ProjectId>, StoreError> {
         let rows = read!(
             self.database,
             operations::table
+                .inner_join(projects::table)
+                .filter(projects::disabled_at.is_null())
                 .filter(operations::next_attempt_at.le(database_now()))
                 .filter(operations::lease_expires_at.lt(database_now()))
                 .group_by(operations::project_id)

@@ -139,8 +139,12 @@ diesel::table! {
 }
 
 diesel::joinable!(chores -> projects (project_id));
+diesel::joinable!(operations -> projects (project_id));
 diesel::joinable!(stripe_credentials -> projects (project_id));
+diesel::joinable!(webhook_work -> projects (project_id));
 diesel::allow_tables_to_appear_in_same_query!(chores, projects);
 diesel::allow_tables_to_appear_in_same_query!(customers, payment_methods);
+diesel::allow_tables_to_appear_in_same_query!(operations, projects);
 diesel::allow_tables_to_appear_in_same_query!(projects, stripe_credentials);
+diesel::allow_tables_to_appear_in_same_query!(projects, webhook_work);
 diesel::allow_tables_to_appear_in_same_query!(payment_methods, stripe_reads);

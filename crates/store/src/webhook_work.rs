@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl as _;
 use crate::{
     Database, StoreError,
     database::{in_transaction, read, with_connection},
-    schema::webhook_work,
+    schema::{projects, webhook_work},
     sql_types::{StoredInstant, database_now, database_time_in},
 };
 
@@ -89,7 +89,7 @@ pub struct ParkedWork {
 /// The work of every project, each call within one.
 #[derive(Clone, Debug)]
 pub struct WebhookWork {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 /// Work as long as this holder holds it.
@@ -142,12 +142,14 @@ impl WebhookWork {
         Self { database }
     }
 
-    /// Some of the projects that have work to claim, those that waited longest first. Names only: whoever works on one
-    /// does so within it.
+    /// Some of the projects that have work to claim, those that waited longest first. Shut projects are left out: nobody
+    /// does their work, which would be the oldest for ever. Names only: whoever works on one does so within it.
     pub async fn projects_due(&self) -> Result<Vec<ProjectId>, StoreError> {
         let rows = read!(
             self.database,
             webhook_work::table
+                .inner_join(projects::table)
+                .filter(projects::disabled_at.is_null())
                 .filter(webhook_work::parked_at.is_null())
                 .filter(webhook_work::next_attempt_at.le(database_now()))
                 .filter(webhook_work::lease_expires_at.lt(database_now()))
@@ -162,10 +164,11 @@ impl WebhookWork {
         rows.into_iter().map(project).collect()
     }
 
-    /// Claims the project's object that has waited longest, or `None` when none is due.
+    /// Claims the project's object that has waited longest, or `None` when none is due. [`StoreError::Internal`] when it
+    /// cannot be read; it is claimed all the same, so that the next call finds another.
     pub async fn claim_due(&self, scope: &ProjectScope) -> Result<Option<ClaimedWork>, StoreError> {
         let project = scope.project().as_str();
-        in_transaction!(self.database, |connection| {
+        let claimed: Result<_, StoreError> = in_transaction!(self.database, |connection| {
             let due = webhook_work::table
                 .filter(webhook_work::project_id.eq(project))
                 .filter(webhook_work::parked_at.is_null())
@@ -201,17 +204,20 @@ impl WebhookWork {
             .get_result::<(i64, i32, i64, StoredInstant)>(connection)
             .await
             .optional()?;
-            let Some((version, attempts, fence, lease_expires_at)) = claimed else {
-                return Ok(None);
-            };
-            Ok(Some(ClaimedWork {
-                object: object(&object_type, &object_id)?,
-                version,
-                attempts,
-                fence,
-                lease_expires_at,
-            }))
-        })
+            Ok(claimed.map(|claimed| (object_type, object_id, claimed)))
+        });
+        // Only after the commit: a row that cannot be read must not take its claim back and be the first for ever.
+        let Some((object_type, object_id, claimed)) = claimed? else {
+            return Ok(None);
+        };
+        let (version, attempts, fence, lease_expires_at): (i64, i32, i64, StoredInstant) = claimed;
+        Ok(Some(ClaimedWork {
+            object: object(&object_type, &object_id)?,
+            version,
+            attempts,
+            fence,
+            lease_expires_at,
+        }))
     }
 
     /// Ends the work: the object is as Stripe has it. Where another event has told of it since it was claimed, it is due
@@ -275,24 +281,6 @@ impl WebhookWork {
         })
     }
 
-    /// Puts off all that is due in the project by some seconds, because nothing of it can be done now. What events tell of
-    /// later is due at once all the same.
-    pub async fn postpone(&self, scope: &ProjectScope, retry_in: Duration) -> Result<(), StoreError> {
-        let then = database_time_in(whole_seconds(retry_in));
-        with_connection!(self.database, |connection| {
-            diesel::update(
-                webhook_work::table
-                    .filter(webhook_work::project_id.eq(scope.project().as_str()))
-                    .filter(webhook_work::parked_at.is_null())
-                    .filter(webhook_work::next_attempt_at.lt(then)),
-            )
-            .set(webhook_work::next_attempt_at.eq(then))
-            .execute(connection)
-            .await?;
-            Ok(())
-        })
-    }
-
     /// How many objects of the project wait to be looked at or are being looked at.
     pub async fn waiting(&self, scope: &ProjectScope) -> Result<i64, StoreError> {
         let count = read!(
@@ -340,6 +328,6 @@ fn object(object_type: &str, id: &str) -> Result<WebhookObject, StoreError> {
 }
 
 /// Rounded up, so that nothing is tried earlier than it was meant to be.
-fn whole_seconds(duration: Duration) -> i64 {
+pub(crate) fn whole_seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis().div_ceil(1_000)).unwrap_or(i64::MAX)
 }

@@ -63,6 +63,15 @@ pub fn verify(
     if !bool::from(matched) {
         return Err(SignatureError::NoMatch);
     }
+    within_tolerance(time, now)
+}
+
+/// Checks what can be known of the header before the body is: whether some secret and some body could make it right.
+pub fn check_header(header: &str, now: UtcTimestamp) -> Result<(), SignatureError> {
+    within_tolerance(SignatureHeader::parse(header)?.time, now)
+}
+
+fn within_tolerance(time: &str, now: UtcTimestamp) -> Result<(), SignatureError> {
     let signed_at: i64 = time.parse().map_err(|_| SignatureError::Malformed)?;
     if now.seconds().abs_diff(signed_at) > TOLERANCE_SECONDS {
         return Err(SignatureError::OutsideTolerance);

@@ -12,14 +12,13 @@ pub(crate) async fn receive(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Answer<ProjectFace> {
-    let place = service.webhook_place()?;
-    let body = body::read_at_most(Event::MAXIMUM_LENGTH, payload).await?;
     let delivery = StripeDelivery {
         project: request.match_info().get("project").unwrap_or_default(),
         signature: signature(&request),
-        body: &body,
     };
-    service.accept_webhook(place, &delivery).await?;
+    let expected = service.expect_webhook(&delivery).await?;
+    let body = body::read_at_most(Event::MAXIMUM_LENGTH, payload).await?;
+    service.accept_webhook(expected, &body).await?;
     Ok(Reply::empty(StatusCode::OK))
 }
 

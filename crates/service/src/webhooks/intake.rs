@@ -3,13 +3,13 @@
 //! Deliveries that arrive while others are being stored wait together and are stored together: the busier it is, the
 //! more of them one transaction takes, and none waits longer than for the one before.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use billfold_domain::{Clock, ProjectId, ProjectScope};
 use billfold_store::{NewWebhookEvent, StoreError, WebhookEvents, WebhookObject};
 use billfold_stripe::{
     Event, EventParseError, EventType,
-    webhook::{SignatureError, verify},
+    webhook::{SignatureError, check_header, verify},
 };
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
@@ -18,9 +18,13 @@ use tokio::{
 
 use crate::{Service, ServiceError, Tenant};
 
-/// How many deliveries are taken in at once, from the first byte of the body to the answer: with bodies of 512 KiB at
-/// most, a bound on memory too.
+/// How many deliveries are taken in at once, from the first byte of the body until the event is stored, whether or not
+/// the sender stays to hear of it: with bodies of 512 KiB at most, a bound on memory too.
 const PLACES: usize = 1_024;
+
+/// How long a sender waits for its event to be stored. It is stored all the same where that takes longer, and Stripe's
+/// next delivery finds it there.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many events one transaction stores at most, so that none lasts long.
 const BATCH: usize = 500;
@@ -28,15 +32,21 @@ const BATCH: usize = 500;
 /// How many projects' transactions run at once: a few of the database's connections, since requests need them too.
 const TRANSACTIONS_AT_ONCE: usize = 4;
 
-/// What a webhook's sender sent.
+/// What a webhook's sender sent before the body.
 #[derive(Clone, Copy, Debug)]
 pub struct StripeDelivery<'a> {
     /// The project in the path, as it stands there.
     pub project: &'a str,
     /// The header `Stripe-Signature`, when there is exactly one and it is text.
     pub signature: Option<&'a str>,
-    /// The body, byte by byte as it was signed.
-    pub body: &'a [u8],
+}
+
+/// A delivery whose body is worth reading. It has a place among those that are taken in at once.
+#[derive(Debug)]
+pub struct ExpectedWebhook<'a> {
+    place: WebhookPlace,
+    tenant: Tenant,
+    signature: &'a str,
 }
 
 /// Why a webhook is not taken in.
@@ -77,54 +87,63 @@ impl<R: Into<Reason>> From<R> for Refusal {
     }
 }
 
-/// A place among the deliveries that are taken in at once.
+impl Refusal {
+    fn hide(self) -> WebhookError {
+        match self {
+            Self::Rejected(reason) => {
+                tracing::info!(%reason, "a webhook was rejected");
+                WebhookError::Rejected
+            }
+            Self::Failed(error) => WebhookError::Failed(error),
+        }
+    }
+}
+
+/// A place among the deliveries that are taken in at once. It is free again when this is dropped.
 #[derive(Debug)]
-pub struct WebhookPlace {
+struct WebhookPlace {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Service {
-    /// A place for a delivery whose body is about to be read; it is free again when it is dropped.
-    /// [`ServiceError::Unavailable`] when there is none.
-    pub fn webhook_place(&self) -> Result<WebhookPlace, ServiceError> {
-        Arc::clone(&self.parts.webhook_intake.places)
-            .try_acquire_owned()
-            .map(|permit| WebhookPlace { _permit: permit })
-            .map_err(|_| ServiceError::unavailable("too many webhooks are being taken in"))
+    /// Looks at a delivery whose body is about to be read: one that no body could make right is rejected, so that nobody
+    /// makes it be read for nothing. [`ServiceError::Unavailable`] when as many as can be are being taken in.
+    pub async fn expect_webhook<'a>(
+        &self,
+        delivery: &StripeDelivery<'a>,
+    ) -> Result<ExpectedWebhook<'a>, WebhookError> {
+        let place = self.parts.webhook_intake.queue.place()?;
+        let (tenant, signature) = self.admit(delivery).await.map_err(Refusal::hide)?;
+        Ok(ExpectedWebhook {
+            place,
+            tenant,
+            signature,
+        })
     }
 
-    /// Stores a webhook's event, unless the project has it already. It returns when that is committed.
+    /// Stores the event in a body, as it was signed, unless the project has it already. Returns when that is committed;
+    /// [`ServiceError::Unavailable`] when that takes longer than ten seconds, and then it goes on by itself.
     pub async fn accept_webhook(
         &self,
-        place: WebhookPlace,
-        delivery: &StripeDelivery<'_>,
+        expected: ExpectedWebhook<'_>,
+        body: &[u8],
     ) -> Result<(), WebhookError> {
-        let (tenant, event) = self.believe(delivery).await.map_err(|refusal| match refusal {
-            Refusal::Rejected(reason) => {
-                tracing::info!(%reason, "a webhook was rejected");
-                WebhookError::Rejected
-            }
-            Refusal::Failed(error) => WebhookError::Failed(error),
-        })?;
-        let new = new_event(&tenant, event);
-        self.parts.webhook_intake.store(tenant.scope, new).await?;
-        drop(place);
-        Ok(())
+        let event = self.believe(&expected, body).map_err(Refusal::hide)?;
+        let ExpectedWebhook { place, tenant, .. } = expected;
+        let event = new_event(&tenant, event);
+        let intake = &self.parts.webhook_intake;
+        Ok(intake.queue.store(place, tenant.scope, event).await?)
     }
 
     #[expect(
         clippy::disallowed_methods,
         reason = "the signature authorises, and what verifies it has to be looked up under the project first"
     )]
-    async fn believe(&self, delivery: &StripeDelivery<'_>) -> Result<(Tenant, Event), Refusal> {
+    async fn admit<'a>(&self, delivery: &StripeDelivery<'a>) -> Result<(Tenant, &'a str), Refusal> {
         let project = ProjectId::parse(delivery.project).map_err(|_| Refusal::Rejected(Reason::Project))?;
         let signature = delivery.signature.ok_or(Reason::Header)?;
-        let now = self.parts.webhook_intake.committer.clock.now();
         // A header that no secret could make right is not worth a look into the database.
-        match verify(signature, &[], &[], now) {
-            Ok(()) | Err(SignatureError::NoMatch) => {}
-            Err(error) => return Err(error.into()),
-        }
+        check_header(signature, self.parts.webhook_intake.committer.clock.now())?;
         let tenant = match self.parts.tenants.find(ProjectScope::authorized(project)).await {
             Ok(tenant) => tenant,
             Err(ServiceError::ProjectNotFound) => return Err(Reason::Project.into()),
@@ -133,8 +152,14 @@ impl Service {
         if tenant.webhook_secrets().is_empty() {
             return Err(Reason::NoSecret.into());
         }
-        verify(signature, delivery.body, tenant.webhook_secrets(), now)?;
-        Ok((tenant, Event::parse(delivery.body)?))
+        Ok((tenant, signature))
+    }
+
+    fn believe(&self, expected: &ExpectedWebhook<'_>, body: &[u8]) -> Result<Event, Refusal> {
+        let now = self.parts.webhook_intake.committer.clock.now();
+        let secrets = expected.tenant.webhook_secrets();
+        verify(expected.signature, body, secrets, now)?;
+        Ok(Event::parse(body)?)
     }
 }
 
@@ -170,14 +195,35 @@ pub(crate) fn new_event(tenant: &Tenant, event: Event) -> NewWebhookEvent {
 struct Waiting {
     scope: ProjectScope,
     event: NewWebhookEvent,
-    answer: oneshot::Sender<Result<(), ServiceError>>,
+    answer: Answer,
+}
+
+/// Who waits for an event to be stored. A sender that hangs up keeps its place until then, so that those who come and go
+/// cannot make more events wait than there are places.
+struct Answer {
+    sender: oneshot::Sender<Result<(), ServiceError>>,
+    place: WebhookPlace,
+}
+
+impl Answer {
+    fn give(self, stored: Result<(), ServiceError>) {
+        // Whoever is gone hears of it from the next delivery.
+        drop(self.sender.send(stored));
+        drop(self.place);
+    }
 }
 
 /// Where deliveries wait for the committer.
 pub(crate) struct Intake {
-    places: Arc<Semaphore>,
-    queue: mpsc::UnboundedSender<Waiting>,
+    queue: Queue,
     committer: Committer,
+}
+
+/// The deliveries that wait, as those who bring them see it.
+struct Queue {
+    places: Arc<Semaphore>,
+    waiting: mpsc::UnboundedSender<Waiting>,
+    patience: Duration,
 }
 
 /// What stores them.
@@ -197,27 +243,53 @@ impl Intake {
             clock,
             work: Arc::default(),
         };
-        // Bounded all the same: whoever sends has a place.
-        let (queue, waiting) = mpsc::unbounded_channel();
+        let (queue, waiting) = Queue::new(PATIENCE);
         tokio::spawn(committer.clone().run(waiting));
-        Self {
-            places: Arc::new(Semaphore::new(PLACES)),
-            queue,
-            committer,
-        }
+        Self { queue, committer }
     }
 
     /// Called when there is new work.
     pub(crate) fn work(&self) -> Arc<Notify> {
         Arc::clone(&self.committer.work)
     }
+}
 
-    async fn store(&self, scope: ProjectScope, event: NewWebhookEvent) -> Result<(), ServiceError> {
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { scope, event, answer };
+impl Queue {
+    fn new(patience: Duration) -> (Self, mpsc::UnboundedReceiver<Waiting>) {
+        let (waiting, receiver) = mpsc::unbounded_channel(); // Bounded all the same: whatever waits has a place.
+        let places = Arc::new(Semaphore::new(PLACES));
+        let queue = Self {
+            places,
+            waiting,
+            patience,
+        };
+        (queue, receiver)
+    }
+
+    fn place(&self) -> Result<WebhookPlace, ServiceError> {
+        Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map(|permit| WebhookPlace { _permit: permit })
+            .map_err(|_| ServiceError::unavailable("too many webhooks are being taken in"))
+    }
+
+    async fn store(
+        &self,
+        place: WebhookPlace,
+        scope: ProjectScope,
+        event: NewWebhookEvent,
+    ) -> Result<(), ServiceError> {
+        let (sender, answered) = oneshot::channel();
+        let answer = Answer { sender, place };
         let ended = || ServiceError::unavailable("nobody stores webhooks any more");
-        self.queue.send(waiting).map_err(|_| ended())?;
-        answered.await.unwrap_or_else(|_| Err(ended()))
+        let waiting = Waiting { scope, event, answer };
+        self.waiting.send(waiting).map_err(|_| ended())?;
+        match tokio::time::timeout(self.patience, answered).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(ended())),
+            Err(_) => Err(ServiceError::unavailable(
+                "storing the webhook takes too long; it goes on by itself",
+            )),
+        }
     }
 }
 
@@ -258,14 +330,13 @@ impl Committer {
             // One that cannot be stored must not keep the others out.
             for (event, answer) in events.into_iter().zip(answers) {
                 let stored = self.record(&scope, &[event]).await;
-                // Whoever is gone hears of it from the next delivery.
-                drop(answer.send(stored.map_err(ServiceError::from)));
+                answer.give(stored.map_err(ServiceError::from));
             }
             return;
         }
         let stored = stored.map_err(ServiceError::from);
         for answer in answers {
-            drop(answer.send(stored.clone()));
+            answer.give(stored.clone());
         }
     }
 
@@ -275,5 +346,54 @@ impl Committer {
             self.work.notify_one();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test should panic")]
+
+    use billfold_domain::UtcTimestamp;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "there is nobody to authorise")]
+    fn scope() -> ProjectScope {
+        ProjectScope::authorized(ProjectId::parse("demo").unwrap())
+    }
+
+    fn event() -> NewWebhookEvent {
+        NewWebhookEvent {
+            id: "evt_1".to_owned(),
+            event_type: "customer.created".to_owned(),
+            object_type: "customer".to_owned(),
+            object_id: None,
+            created_at: UtcTimestamp::from_seconds(0),
+            work: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_too_long_is_told_so_and_keeps_its_place_until_the_event_is_stored() {
+        let (queue, mut waiting) = Queue::new(Duration::from_millis(1));
+        let stored = queue.store(queue.place().unwrap(), scope(), event()).await;
+        assert!(
+            matches!(stored, Err(ServiceError::Unavailable { .. })),
+            "{stored:?}"
+        );
+        assert_eq!(queue.places.available_permits(), PLACES - 1);
+        waiting.recv().await.unwrap().answer.give(Ok(()));
+        assert_eq!(queue.places.available_permits(), PLACES);
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_keeps_its_place_until_the_event_is_stored() {
+        let (queue, mut waiting) = Queue::new(PATIENCE);
+        let storing = queue.store(queue.place().unwrap(), scope(), event());
+        let hangs_up = tokio::time::timeout(Duration::ZERO, storing).await;
+        assert!(hangs_up.is_err(), "nobody has stored it");
+        assert_eq!(queue.places.available_permits(), PLACES - 1);
+        waiting.recv().await.unwrap().answer.give(Ok(()));
+        assert_eq!(queue.places.available_permits(), PLACES);
     }
 }

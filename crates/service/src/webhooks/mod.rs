@@ -5,5 +5,5 @@ mod standing;
 mod worker;
 
 pub(crate) use intake::{Intake, new_event};
-pub use intake::{StripeDelivery, WebhookError, WebhookPlace};
+pub use intake::{ExpectedWebhook, StripeDelivery, WebhookError};
 pub use worker::{WebhookWorker, WebhookWorkerOptions};

@@ -2,7 +2,8 @@
 //!
 //! The reads of one project are numbered and paced by the database, so any number of instances may run this. What fails
 //! for a reason of its own is tried ten times and then parked; what fails because nothing of the project works just now is
-//! tried when it works again.
+//! tried when it works again. Where Stripe gives no answer or answers that it failed, that may be either: it counts
+//! against the object only once Stripe answers about another object of the project.
 
 use std::{
     sync::{Arc, Weak},
@@ -210,7 +211,7 @@ impl Round {
     async fn work_off(&self, tenant: &Tenant) -> Result<(), Halt> {
         let work = &self.parts.webhook_work;
         let scope = tenant.scope();
-        // An object that Stripe gave no answer about: whether that was its own fault, the next one shows.
+        // An object that Stripe failed about: whether that was the object's own fault, the next one shows.
         let mut unclear: Option<(ClaimedWork, ServiceError)> = None;
         for _ in 0..OBJECTS_IN_A_ROUND {
             if *self.stopped.borrow() {

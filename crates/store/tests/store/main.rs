@@ -8,6 +8,7 @@ mod harness;
 mod chores;
 mod connecting;
 mod customers;
+mod due_work;
 mod idempotency_keys;
 mod isolation;
 mod migrations;

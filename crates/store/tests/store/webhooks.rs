@@ -279,6 +279,31 @@ async fn who_stops_in_the_middle_is_followed_by_another(#[values(SqliteInFile, P
     assert!(webhooks.work.end(&demo.scope, &anew).await.unwrap());
 }
 
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_parked_can_be_taken_up_again(
+    #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
+) {
+    let test = backend.migrated().await;
+    let (demo, acme) = (test.tenant("demo").await, test.tenant("acme").await);
+    let webhooks = Webhooks::of(&test.database);
+    for tenant in [&demo, &acme] {
+        webhooks.tell(tenant, &[("1", "pm_1")]).await;
+        let claimed = webhooks.claimed(tenant).await;
+        assert!(webhooks.work.park(&tenant.scope, &claimed, at(7)).await.unwrap());
+    }
+    webhooks.tell(&demo, &[("2", "pm_2")]).await;
+    webhooks.work.postpone(&demo.scope, LATER).await.unwrap();
+    assert_eq!(webhooks.work.unpark(&demo.scope).await.unwrap(), 1);
+    let again = webhooks.claimed(&demo).await;
+    assert_eq!((again.object.key().1, again.attempts), ("pm_1", 0));
+    assert!(webhooks.claim(&demo).await.is_none(), "what was put off stays so");
+    assert!(webhooks.work.parked(&demo.scope).await.unwrap().is_empty());
+    assert_eq!(webhooks.work.unpark(&demo.scope).await.unwrap(), 0);
+    // Another project's stays where it is.
+    assert_eq!(webhooks.work.parked(&acme.scope).await.unwrap().len(), 1);
+}
+
 /// A look that is told to wait a second is made after it, by the database's clock.
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]

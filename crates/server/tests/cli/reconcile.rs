@@ -50,12 +50,7 @@ async fn it_works_beside_a_development_server() {
     let lines = process.stdout_lines();
     let (api, stripe) = (line_of(&lines, "API="), line_of(&lines, "STRIPE="));
     let token = line_of(&lines, "TOKEN=");
-    let path = format!("{api}/projects/demo/paymentMethods");
-    let body = json!({ "id": "pm_card_visa", "user": "usr_alice" });
-    let (status, saved) = call("POST", &path, token, Some(&body)).await;
-    assert_eq!(status, 201, "{saved}");
-    let id = saved["id"].as_str().expect("a method has an id");
-    // Whoever is told of the detachment sees it at once; here nobody is told.
+    // Whoever is told what happens at Stripe sees it at once; here nobody is told.
     let endpoints = format!("{stripe}/v1/webhook_endpoints");
     let (_, listed) = call("GET", &endpoints, "sk_test_billfold_demo", None).await;
     for endpoint in listed["data"].as_array().expect("a list of endpoints") {
@@ -69,6 +64,11 @@ async fn it_works_beside_a_development_server() {
         .await;
         assert_eq!(gone.0, 200, "{gone:?}");
     }
+    let path = format!("{api}/projects/demo/paymentMethods");
+    let body = json!({ "id": "pm_card_visa", "user": "usr_alice" });
+    let (status, saved) = call("POST", &path, token, Some(&body)).await;
+    assert_eq!(status, 201, "{saved}");
+    let id = saved["id"].as_str().expect("a method has an id");
     let detach = format!("{stripe}/v1/payment_methods/{id}/detach");
     assert_eq!(call("POST", &detach, "sk_test_billfold_demo", None).await.0, 200);
 

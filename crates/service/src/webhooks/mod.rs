@@ -4,6 +4,6 @@ mod intake;
 mod standing;
 mod worker;
 
-pub(crate) use intake::{Intake, new_event};
 pub use intake::{ExpectedWebhook, StripeDelivery, WebhookError};
+pub(crate) use intake::{Intake, new_event};
 pub use worker::{WebhookWorker, WebhookWorkerOptions};

@@ -34,9 +34,11 @@ simulate seeds='100000':
     BILLFOLD_SIMULATION_SEEDS={{ seeds }} cargo test --release -p billfold-service simulation -- --nocapture
 
 # Kills, faults and failing databases around the release binary, and a judge: about an hour. `just torture kill --quick` for less.
+# Then known bugs are planted, each of which a test must catch.
 torture *arguments='all --long':
     cargo build --release --bin billfold
     cargo run --release -p billfold-torture -- {{ arguments }}
+    torture/planted-bugs.sh
 
 # Every check, as on a fresh machine.
 ci:

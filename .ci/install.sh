@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the checks need and the machine lacks: a C compiler, curl, Python's venv, Node.js and PostgreSQL's server,
+# Installs what the checks need and the machine lacks: a C compiler, curl, patch, Python's venv, Node.js and PostgreSQL's server,
 # and of Rust's own parts the formatter and the linter.
 set -euo pipefail
 
@@ -15,6 +15,7 @@ packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
 command -v curl >/dev/null || packages+=(curl ca-certificates)
 command -v python3 >/dev/null || packages+=(python3)
+command -v patch >/dev/null || packages+=(patch)
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)

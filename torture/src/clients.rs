@@ -324,7 +324,8 @@ impl Clients {
         }
     }
 
-    fn note(&self, stock: &Stock, user: &str, face: Face, wish: Wish, told: Told, began: Instant) {
+    /// Notes how a wish ended that has been asked for since `began`.
+    pub(crate) fn note(&self, stock: &Stock, user: &str, face: Face, wish: Wish, told: Told, began: Instant) {
         self.history.note(Asked {
             project: stock.project.clone(),
             user: user.to_owned(),

@@ -1,5 +1,7 @@
 //! The database under the instances, seen by the judge without them.
 
+use std::collections::BTreeSet;
+
 use billfold_domain::{ProjectId, ProjectScope};
 use billfold_store::{DatabaseOptions, Operations};
 use billfold_test_support::{PostgresServer, PostgresServerOptions, SqliteFile, TcpProxy};
@@ -142,6 +144,20 @@ impl Database {
             available: row.get(3),
         });
         Ok(Some(rows.collect()))
+    }
+
+    /// The stored webhook events whose identifiers begin so, by project and identifier, where they can be read by SQL.
+    pub(crate) async fn webhook_events(
+        &self,
+        prefix: &str,
+    ) -> Result<Option<BTreeSet<(String, String)>>, TortureError> {
+        let Self::Postgres(postgres) = self else {
+            return Ok(None);
+        };
+        let client = postgres.connect().await?;
+        let statement = "select project_id, id from webhook_events where starts_with(id, $1)";
+        let rows = client.query(statement, &[&prefix]).await?;
+        Ok(Some(rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
     }
 }
 

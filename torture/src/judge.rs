@@ -35,6 +35,8 @@ pub(crate) enum Invariant {
     TwoBodies,
     /// What changed at Stripe is seen here.
     BehindStripe,
+    /// Every event that was believed is kept, and no forgery is.
+    EventLostOrForged,
     /// The background keeps to its share of Stripe's limit.
     TooManyCalls,
     /// The first good answer comes within five seconds of the database accepting connections.
@@ -149,6 +151,27 @@ pub(crate) fn judge(evidence: &Evidence) -> Vec<Violation> {
     let wrong = evidence.wrong_answers.iter();
     found.extend(wrong.map(|wrong| Violation::new(Invariant::WrongAnswer, wrong)));
     found
+}
+
+/// What is stored and was not believed, and what was believed and is not stored: events, by project and identifier.
+pub(crate) fn events(
+    believed: &BTreeSet<(String, String)>,
+    stored: Option<&BTreeSet<(String, String)>>,
+) -> Vec<Violation> {
+    let Some(stored) = stored else { return Vec::new() };
+    let forged = stored
+        .difference(believed)
+        .map(|event| ("forged and stored", event));
+    let lost = believed
+        .difference(stored)
+        .map(|event| ("good and not stored", event));
+    let wrong = forged.chain(lost).map(|(what, (project, event))| {
+        Violation::new(
+            Invariant::EventLostOrForged,
+            format!("{event} of {project} is {what}"),
+        )
+    });
+    wrong.collect()
 }
 
 /// What clients were told still stands.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     history::{Asked, Card, Face, Told, Wish},
-    judge::{Customer, Effect, Evidence, Intent, Invariant, Method, Row, Violation, judge},
+    judge::{Customer, Effect, Evidence, Intent, Invariant, Method, Row, Violation, events, judge},
 };
 
 fn wish(wish: Wish, told: Told, seconds: u64) -> Asked {
@@ -241,6 +241,24 @@ fn what_did_not_end_and_what_nobody_should_hear() {
         [
             Violation::new(Invariant::NotEnded, "operation_7"),
             Violation::new(Invariant::WrongAnswer, "POST: 500"),
+        ]
+    );
+}
+
+#[test]
+fn events_that_are_forged_or_lost() {
+    let of_shop = |ids: [&str; 2]| ids.map(|id| ("shop".to_owned(), id.to_owned())).into();
+    let believed = of_shop(["evt_1", "evt_2"]);
+    assert_eq!(events(&believed, None), []);
+    assert_eq!(events(&believed, Some(&believed)), []);
+    assert_eq!(
+        events(&believed, Some(&of_shop(["evt_2", "evt_3"]))),
+        [
+            Violation::new(Invariant::EventLostOrForged, "evt_3 of shop is forged and stored"),
+            Violation::new(
+                Invariant::EventLostOrForged,
+                "evt_1 of shop is good and not stored"
+            ),
         ]
     );
 }

@@ -212,6 +212,9 @@ impl Application {
         if let Some(reconciler) = &self.reconciler {
             reconciler.ask_to_stop();
         }
+        if let Some(webhook_worker) = &self.webhook_worker {
+            webhook_worker.ask_to_stop();
+        }
         tokio::time::sleep(shutdown.drain.min(shutdown.limit)).await;
         let ending = async {
             self.handle.stop(true).await;

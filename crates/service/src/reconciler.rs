@@ -11,7 +11,9 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use crate::{Service, ServiceError, Tenant, chores, places::Places, service::Parts};
+use crate::{
+    Service, ServiceError, Tenant, chores, interruption::Interruption, places::Places, service::Parts,
+};
 
 /// How often open operations are looked for.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -68,21 +70,22 @@ async fn end_operations(parts: Weak<Parts>, mut stopped: watch::Receiver<bool>) 
     while waits(INTERVAL, &mut stopped).await {
         let Some(parts) = parts.upgrade() else { return };
         match parts.engine.world.operations.projects_due().await {
-            Ok(projects) => begin(&parts, &places, projects),
+            Ok(projects) => begin(&parts, &places, projects, &stopped),
             Err(error) => tracing::warn!(%error, "open operations cannot be looked for"),
         }
     }
     places.all_free().await;
 }
 
-fn begin(parts: &Arc<Parts>, places: &Places, projects: Vec<ProjectId>) {
+fn begin(parts: &Arc<Parts>, places: &Places, projects: Vec<ProjectId>, stopped: &watch::Receiver<bool>) {
     for project in projects {
         let Some(place) = places.take(&project) else {
             continue;
         };
         let parts = Arc::clone(parts);
+        let interruption = Interruption::of(stopped.clone());
         tokio::spawn(async move {
-            match parts.reconcile(&project).await {
+            match parts.reconcile(&project, &interruption).await {
                 Ok(_) | Err(ServiceError::ProjectNotFound) => {}
                 Err(error) => tracing::warn!(%project, ?error, "a project's open operations wait"),
             }
@@ -109,13 +112,18 @@ impl Parts {
         self.tenants.find(ProjectScope::authorized(project.clone())).await
     }
 
-    /// Drives the project's operations that are due.
-    async fn reconcile(&self, project: &ProjectId) -> Result<usize, ServiceError> {
+    /// Drives the project's operations that are due, and claims no more after an interruption.
+    async fn reconcile(
+        &self,
+        project: &ProjectId,
+        interruption: &Interruption,
+    ) -> Result<usize, ServiceError> {
         let tenant = self.tenant_of(project).await?;
         let mut lanes = JoinSet::new();
         for _ in 0..OPERATIONS_AT_ONCE {
             let (engine, tenant) = (Arc::clone(&self.engine), tenant.clone());
-            lanes.spawn(async move { engine.drive_due(&tenant).await });
+            let interruption = interruption.clone();
+            lanes.spawn(async move { engine.drive_due_until(&tenant, &interruption).await });
         }
         let mut driven = Ok(0);
         // Each lane goes on to its end, also where another has failed.

@@ -106,7 +106,8 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
         .iter()
         .map(|(kind, cost)| {
             let ratio = cost.calls_an_operation() / usual.calls_an_operation();
-            format!("{kind} {ratio:.2}")
+            let verdict = if ratio > TARGET { " (above the target)" } else { "" };
+            format!("{kind} {ratio:.2}{verdict}")
         })
         .collect();
     showed.push(format!(

@@ -1,7 +1,7 @@
 //! Ten thousand deliveries, good and forged, of events about objects that have changed at Stripe.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +18,7 @@ use crate::{
     clients::{Caller, Stock, http_client},
     database::DatabaseKind,
     history::{Card, Face, Told},
-    judge::{Invariant, Violation},
+    judge::{self, Invariant, Violation},
     platform::{Platform, Run},
     report::Outcome,
     sandbox::Tenant,
@@ -40,6 +40,9 @@ const CALLS_AT_THE_EDGES: f64 = 3.0;
 /// The longest wait for the records to be as Stripe has it.
 const CATCH_UP_LIMIT: Duration = Duration::from_mins(2);
 
+/// How the identifiers of these events begin. Those of the sandbox's own, which the background may fetch, begin otherwise.
+const EVENT_PREFIX: &str = "evt_torture_";
+
 /// What became of a payment method at Stripe, behind our back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
@@ -58,33 +61,60 @@ struct Object {
 /// A delivery, and whether it must be believed.
 struct Delivery {
     project: String,
+    /// The identifier of the event.
+    event: String,
     signature: String,
     body: String,
     good: bool,
 }
 
 pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, TortureError> {
-    let number: usize = run.pick(10_000, 1_500);
+    let number: u32 = run.pick(10_000, 1_500);
     let mut chance = run.chance(11);
     let mut platform = Platform::start(run, kind, false).await?;
     let objects = objects(&platform, &mut chance).await?;
-    let deliveries = deliveries(&platform, &objects, number, &mut chance);
-    let good = deliveries.iter().filter(|delivery| delivery.good).count();
+    let deliveries = deliveries(&platform, &objects, number as usize, &mut chance);
+    let good = deliveries.iter().filter(|delivery| delivery.good);
+    let believed: BTreeSet<(String, String)> = good
+        .clone()
+        .map(|delivery| (delivery.project.clone(), delivery.event.clone()))
+        .collect();
+    let good = good.count();
     platform.sandbox.reset_calls().await?;
     let began = Instant::now();
     let ports: Vec<u16> = platform.instances.iter().map(|instance| instance.port).collect();
     let (statuses, mut violations) = deliver(&ports, deliveries).await?;
     let delivered_in = began.elapsed();
     let caught_up = catch_up(&platform, &objects, &mut violations).await?;
-    let calls = platform.sandbox.calls().await?;
+    let calls = u32::try_from(platform.sandbox.calls().await?)?;
     let seconds = began.elapsed().as_secs_f64();
     // Each of the tenants has an account of its own.
-    let accounts = platform.tenants.len() as f64;
-    let rate = calls as f64 / accounts / seconds;
-    if calls as f64 > accounts * (CALLS_A_SECOND * seconds + CALLS_AT_THE_EDGES) {
+    let accounts = f64::from(u32::try_from(platform.tenants.len())?);
+    let rate = f64::from(calls) / accounts / seconds;
+    if f64::from(calls) > accounts * (CALLS_A_SECOND * seconds + CALLS_AT_THE_EDGES) {
         let what = format!("{calls} calls to Stripe in {seconds:.1} s");
         violations.push(Violation::new(Invariant::TooManyCalls, what));
     }
+    let stored = platform.database.webhook_events(EVENT_PREFIX).await?;
+    let kept = stored.as_ref().map_or_else(
+        || "the stored events cannot be counted here".to_owned(),
+        |stored| {
+            format!(
+                "{} events stored of {} that are good",
+                stored.len(),
+                believed.len()
+            )
+        },
+    );
+    violations.extend(judge::events(&believed, stored.as_ref()));
+    let (open, _) = platform.settle().await?;
+    let mut evidence = platform.evidence(open).await?;
+    // Nobody asked us for these to go: that they are gone is what `catch_up` demands, not a create that was lost.
+    evidence.asked.retain(|asked| {
+        let detached = |object: &Object| object.fate == Fate::Detached && object.stock.id == asked.method;
+        !objects.iter().any(detached)
+    });
+    violations.extend(judge::judge(&evidence));
     let statuses: Vec<String> = statuses
         .iter()
         .map(|(status, count)| format!("{count} × {status}"))
@@ -97,9 +127,10 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
         showed: vec![
             format!(
                 "{:.0} deliveries/s ({})",
-                number as f64 / delivered_in.as_secs_f64(),
+                f64::from(number) / delivered_in.as_secs_f64(),
                 statuses.join(", ")
             ),
+            kept,
             format!("{calls} calls to Stripe, {rate:.1} a second and account"),
             format!(
                 "as Stripe has it {:.1} s after the first delivery",
@@ -165,8 +196,9 @@ fn deliveries(platform: &Platform, objects: &[Object], number: usize, chance: &m
         // Every eighth event comes twice: with the name of one that came before.
         let name = if event % 8 == 7 { event - 7 } else { event };
         let kinds = ["attached", "detached", "updated", "automatically_updated"];
+        let name = format!("{EVENT_PREFIX}{name}");
         let body = json!({
-            "id": format!("evt_torture_{name}"), "object": "event", "api_version": "2026-06-24.dahlia", "created": now,
+            "id": name, "object": "event", "api_version": "2026-06-24.dahlia", "created": now,
             "data": {"object": {"id": object.stock.id, "object": "payment_method", "customer": null}},
             "livemode": false, "pending_webhooks": 1, "request": {"id": null, "idempotency_key": null},
             "type": format!("payment_method.{}", kinds[chance.random_range(0..kinds.len())]),
@@ -183,14 +215,21 @@ fn deliveries(platform: &Platform, objects: &[Object], number: usize, chance: &m
         let (Some(own), Some(other)) = (own, other) else {
             continue;
         };
-        made.push(delivery(own, other, body, now, chance));
+        made.push(delivery(own, other, name, body, now, chance));
     }
     made.shuffle(chance);
     made
 }
 
 /// One in ten is a forgery, of one of seven kinds.
-fn delivery(own: &Tenant, other: &Tenant, body: String, now: i64, chance: &mut StdRng) -> Delivery {
+fn delivery(
+    own: &Tenant,
+    other: &Tenant,
+    event: String,
+    body: String,
+    now: i64,
+    chance: &mut StdRng,
+) -> Delivery {
     let [newest, before, oldest] = &own.webhook_secrets;
     let forgery = chance.random_range(0..70);
     let live = if chance.random_range(0..2) == 0 {
@@ -212,6 +251,7 @@ fn delivery(own: &Tenant, other: &Tenant, body: String, now: i64, chance: &mut S
     };
     Delivery {
         project: own.name.clone(),
+        event,
         signature,
         body: if forgery == 6 {
             body.replace("payment_method.", "payment_method,")

@@ -29,7 +29,8 @@ pub(super) struct Reconcile {
     /// Says what would be done, and changes nothing.
     #[arg(long, env = "BILLFOLD_RECONCILE_DRY_RUN")]
     dry_run: bool,
-    /// Also asks Stripe for the events of the last days that it could not deliver. Not in a dry run.
+    /// Also asks Stripe for the events of the last days that it could not deliver, and stores them; a running instance
+    /// acts upon them. Not in a dry run.
     #[arg(long, env = "BILLFOLD_RECONCILE_UNDELIVERED_EVENTS")]
     undelivered_events: bool,
     /// Prints the report as JSON.
@@ -58,21 +59,26 @@ pub(super) struct Reconcile {
 /// What was found of one project.
 pub(super) struct Found {
     pub(super) project: ProjectId,
-    /// What became of the open operations; in a dry run all of them are still open.
-    pub(super) operations: EndedOperations,
+    /// What became of the open operations, or why that is not known; in a dry run all of them are still open.
+    pub(super) operations: Result<EndedOperations, String>,
     /// The comparison with Stripe, or why there is none.
     pub(super) sweep: Result<SweepReport, String>,
     /// How many events were fetched, where that was asked for, or why not.
     pub(super) undelivered_events: Option<Result<usize, String>>,
-    /// Objects that nobody tries to read any more, by type and identifier.
-    pub(super) parked: Vec<(String, String)>,
+    /// Objects that nobody tries to read any more, by type and identifier, or why they are not known.
+    pub(super) parked: Result<Vec<(String, String)>, String>,
 }
 
 impl Found {
     /// Whether a person must look at something. What is open is no fault while nobody has tried to end it.
     pub(super) fn needs_a_person(&self, dry_run: bool) -> bool {
-        (!dry_run && !self.operations.open.is_empty())
-            || !self.parked.is_empty()
+        let open = self
+            .operations
+            .as_ref()
+            .map(|operations| !operations.open.is_empty());
+        let parked = self.parked.as_ref().map(|parked| !parked.is_empty());
+        open.map_or(true, |open| open && !dry_run)
+            || parked.unwrap_or(true)
             || matches!(self.undelivered_events, Some(Err(_)))
             || match &self.sweep {
                 Ok(report) => report.needs_a_person() || !report.unread.is_empty(),
@@ -100,7 +106,7 @@ impl Reconcile {
         );
         let mut found = Vec::new();
         for project in &projects {
-            found.push(self.look_at(&service, &project.id).await?);
+            found.push(self.look_at(&service, &project.id).await);
         }
         let report = if self.json {
             reconcile_report::json(&found, self.dry_run, service.now())
@@ -148,14 +154,13 @@ impl Reconcile {
         }
     }
 
-    async fn look_at(&self, service: &Service, project: &ProjectId) -> Result<Found, CommandError> {
+    /// What fails is part of what is found: it costs neither the rest nor the other projects' reports.
+    async fn look_at(&self, service: &Service, project: &ProjectId) -> Found {
         let operations = if self.dry_run {
-            EndedOperations {
-                ended: 0,
-                open: service.open_operations(project).await?,
-            }
+            let open = service.open_operations(project).await;
+            open.map(|open| EndedOperations { ended: 0, open })
         } else {
-            service.end_open_operations(project, PATIENCE).await?
+            service.end_open_operations(project, PATIENCE).await
         };
         let sweep = service.sweep(project, self.dry_run).await;
         let undelivered_events = if self.undelivered_events && !self.dry_run {
@@ -164,18 +169,19 @@ impl Reconcile {
         } else {
             None
         };
-        Ok(Found {
+        let parked = service.parked_objects(project).await;
+        Found {
             project: project.clone(),
-            operations,
+            operations: operations.map_err(|error| reason(project, &error)),
             sweep: sweep.map_err(|error| reason(project, &error)),
             undelivered_events,
-            parked: service.parked_objects(project).await?,
-        })
+            parked: parked.map_err(|error| reason(project, &error)),
+        }
     }
 }
 
-/// Why a project could not be looked at. What happened at Stripe is in the log.
+/// Why something of a project could not be looked at. What happened is in the log.
 fn reason(project: &ProjectId, error: &ServiceError) -> String {
-    tracing::warn!(%project, ?error, "a project cannot be compared with Stripe");
+    tracing::warn!(%project, ?error, "something of a project cannot be looked at");
     error.to_string()
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write as _};
 
 use billfold_domain::UtcTimestamp;
-use billfold_service::{OpenOperation, SweepReport};
+use billfold_service::{EndedOperations, OpenOperation, SweepReport};
 use serde_json::{Value, json};
 
 use super::reconcile::Found;
@@ -22,21 +22,23 @@ fn write(text: &mut String, found: &[Found], dry_run: bool, now: UtcTimestamp) -
     }
     for found in found {
         writeln!(text, "{}", found.project)?;
-        write_operations(text, found, dry_run, now)?;
+        match &found.operations {
+            Ok(operations) => write_operations(text, operations, dry_run, now)?,
+            Err(reason) => failure(text, "operations", reason)?,
+        }
         match &found.sweep {
             Ok(report) => write_sweep(text, report)?,
-            Err(reason) => line(
-                text,
-                "comparison",
-                format!("failed: {reason} (the log says more)"),
-            )?,
+            Err(reason) => failure(text, "comparison", reason)?,
         }
         match &found.undelivered_events {
             Some(Ok(events)) => line(text, "events", format!("{events} that Stripe could not deliver"))?,
-            Some(Err(reason)) => line(text, "events", format!("failed: {reason} (the log says more)"))?,
+            Some(Err(reason)) => failure(text, "events", reason)?,
             None => {}
         }
-        for (object_type, id) in &found.parked {
+        if let Err(reason) = &found.parked {
+            failure(text, "parked", reason)?;
+        }
+        for (object_type, id) in found.parked.iter().flatten() {
             line(
                 text,
                 "parked",
@@ -60,15 +62,24 @@ fn line(text: &mut String, name: &str, value: impl Display) -> fmt::Result {
     writeln!(text, "  {name:<16}{value}")
 }
 
-fn write_operations(text: &mut String, found: &Found, dry_run: bool, now: UtcTimestamp) -> fmt::Result {
-    let (ended, open) = (found.operations.ended, found.operations.open.len());
+fn failure(text: &mut String, name: &str, reason: &str) -> fmt::Result {
+    line(text, name, format!("failed: {reason} (the log says more)"))
+}
+
+fn write_operations(
+    text: &mut String,
+    operations: &EndedOperations,
+    dry_run: bool,
+    now: UtcTimestamp,
+) -> fmt::Result {
+    let (ended, open) = (operations.ended, operations.open.len());
     let summary = if dry_run {
         format!("{open} open")
     } else {
         format!("{ended} ended, {open} still open")
     };
     line(text, "operations", summary)?;
-    for operation in &found.operations.open {
+    for operation in &operations.open {
         let OpenOperation {
             kind,
             subject,
@@ -148,17 +159,17 @@ pub(super) fn json(found: &[Found], dry_run: bool, now: UtcTimestamp) -> String 
     let projects: Vec<Value> = found
         .iter()
         .map(|found| {
-            let open: Vec<Value> = found
-                .operations
-                .open
-                .iter()
-                .map(|operation| operation_json(operation, now))
-                .collect();
-            let parked: Vec<Value> = found
-                .parked
-                .iter()
-                .map(|(object_type, id)| json!({ "type": object_type, "id": id }))
-                .collect();
+            let operations = found.operations.as_ref().ok().map(|operations| {
+                let open = operations.open.iter();
+                let open: Vec<Value> = open.map(|operation| operation_json(operation, now)).collect();
+                json!({ "ended": operations.ended, "open": open })
+            });
+            let parked = found.parked.as_ref().ok().map(|parked| {
+                let named = parked.iter();
+                named
+                    .map(|(object_type, id)| json!({ "type": object_type, "id": id }))
+                    .collect::<Vec<Value>>()
+            });
             let (sweep, error) = match &found.sweep {
                 Ok(report) => (sweep_json(report), Value::Null),
                 Err(reason) => (Value::Null, json!(reason)),
@@ -170,9 +181,10 @@ pub(super) fn json(found: &[Found], dry_run: bool, now: UtcTimestamp) -> String 
             json!({
                 "project": found.project.as_str(),
                 "needsAPerson": found.needs_a_person(dry_run),
-                "operations": { "ended": found.operations.ended, "open": open },
+                "operations": operations,
                 "sweep": sweep,
                 "error": error,
+                "errors": errors(found),
                 "undeliveredEvents": events,
                 "parkedObjects": parked,
             })
@@ -181,6 +193,27 @@ pub(super) fn json(found: &[Found], dry_run: bool, now: UtcTimestamp) -> String 
     let needs_a_person = found.iter().any(|found| found.needs_a_person(dry_run));
     let report = json!({ "dryRun": dry_run, "needsAPerson": needs_a_person, "projects": projects });
     format!("{report}\n")
+}
+
+/// Why what is `null` in the report is not known, by the names that a reader's report has.
+fn errors(found: &Found) -> Value {
+    let failed = [
+        ("operations", found.operations.as_ref().err()),
+        ("comparison", found.sweep.as_ref().err()),
+        (
+            "events",
+            found
+                .undelivered_events
+                .as_ref()
+                .and_then(|events| events.as_ref().err()),
+        ),
+        ("parked", found.parked.as_ref().err()),
+    ];
+    let failed = failed.into_iter();
+    failed
+        .filter_map(|(name, reason)| Some((name.to_owned(), json!(reason?))))
+        .collect::<serde_json::Map<String, Value>>()
+        .into()
 }
 
 fn operation_json(operation: &OpenOperation, now: UtcTimestamp) -> Value {
@@ -226,4 +259,70 @@ fn sweep_json(report: &SweepReport) -> Value {
         "contradictions": contradictions,
         "notCompared": unread,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test should panic")]
+
+    use billfold_domain::ProjectId;
+
+    use super::*;
+
+    fn found(project: &str) -> Found {
+        Found {
+            project: ProjectId::parse(project).unwrap(),
+            operations: Ok(EndedOperations::default()),
+            sweep: Ok(SweepReport {
+                project: ProjectId::parse(project).unwrap(),
+                dry_run: false,
+                whole: true,
+                users: 0,
+                payment_methods: 0,
+                updated: Vec::new(),
+                confirmed: Vec::new(),
+                removed: Vec::new(),
+                removed_customers: Vec::new(),
+                adopted: Vec::new(),
+                unclaimed: Vec::new(),
+                in_operation: Vec::new(),
+                contradictions: Vec::new(),
+                unread: Vec::new(),
+            }),
+            undelivered_events: None,
+            parked: Ok(Vec::new()),
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_looked_at_needs_a_person_and_costs_the_others_nothing() {
+        let now = UtcTimestamp::from_microseconds(0);
+        let sound = found("acme");
+        assert!(!sound.needs_a_person(true) && !sound.needs_a_person(false));
+        let mut broken = found("shop");
+        broken.operations = Err("no database".to_owned());
+        assert!(broken.needs_a_person(true) && broken.needs_a_person(false));
+        broken.operations = Ok(EndedOperations::default());
+        broken.parked = Err("no database".to_owned());
+        assert!(broken.needs_a_person(true) && broken.needs_a_person(false));
+        broken.operations = Err("no database".to_owned());
+
+        let all = [broken, sound];
+        let read = text(&all, false, now).unwrap();
+        assert!(
+            read.contains("operations      failed: no database") && read.contains("parked          failed"),
+            "{read}"
+        );
+        assert!(read.contains("2 projects, and 1 of them need"), "{read}");
+        let report: Value = serde_json::from_str(&json(&all, false, now)).unwrap();
+        let (broken, sound) = (&report["projects"][0], &report["projects"][1]);
+        assert_eq!(broken["operations"], Value::Null, "{report}");
+        assert_eq!(
+            broken["errors"],
+            json!({ "operations": "no database", "parked": "no database" })
+        );
+        assert_eq!(sound["operations"], json!({ "ended": 0, "open": [] }));
+        assert_eq!(sound["errors"], json!({}));
+        assert_eq!(sound["parkedObjects"], json!([]));
+    }
 }

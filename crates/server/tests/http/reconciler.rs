@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 
 use crate::{
     stripe_faults::{CALL_TIMEOUT, FAULTS, assert_unavailable, break_next},
-    support::{Backend, Server, on_every_database},
+    support::{Backend, Server, StripeAccount, on_every_database, server::project_id},
 };
 
 on_every_database!(
     what_was_begun_to_be_saved_is_saved,
     what_was_begun_to_be_deleted_is_detached,
     what_an_outage_leaves_is_ended_side_by_side,
+    who_is_told_to_stop_claims_no_more,
 );
 
 /// A few rounds of the background work, on a busy machine.
@@ -91,10 +92,43 @@ async fn what_was_begun_to_be_deleted_is_detached(backend: Backend) {
 async fn what_an_outage_leaves_is_ended_side_by_side(backend: Backend) {
     const LEFT: usize = 24;
     let server = Server::with(backend).reconciling().start().await;
+    leave_open(&server, LEFT).await;
+    // Each of them takes three calls: one after another, they would take more than half a minute.
+    slow_down(&server.stripe("demo")).await;
+    wait_for(Duration::from_secs(20), "all of them to be saved", async || {
+        let listed = server.list("?limit=200").await;
+        let items = listed.json()["items"].as_array().map_or(0, Vec::len);
+        (items == LEFT + 1).then_some(())
+    })
+    .await;
+}
+
+async fn who_is_told_to_stop_claims_no_more(backend: Backend) {
+    const LEFT: usize = 24;
+    let server = Server::start(backend).await;
+    leave_open(&server, LEFT).await;
+    let stripe = server.stripe("demo");
+    // One was saved before the outage.
+    let before = stripe.effect("setup_intent.created").await;
+    slow_down(&stripe).await;
+    let working = server.service().start_reconciler();
+    wait_for(WITHIN, "the first to be driven", async || {
+        (stripe.effect("setup_intent.created").await > before).then_some(())
+    })
+    .await;
+    working.stop().await;
+    // Those that were claimed have their end; the rest is for the next process.
+    let open = server.service().open_operations(&project_id("demo")).await;
+    let open = open.expect("the open operations").len();
+    assert!((1..LEFT).contains(&open), "{open} of {LEFT} are open");
+}
+
+/// Asks for this many cards of one user to be saved while Stripe cannot be reached.
+async fn leave_open(server: &Server, number: usize) {
     let stripe = server.stripe("demo");
     server.saved_card("usr_alice").await;
     let mut ids = Vec::new();
-    for _ in 0..LEFT {
+    for _ in 0..number {
         ids.push(stripe.card("4242424242424242").await);
     }
     break_next(&stripe, ("reset", 10_000), "POST", "/v1/setup_intents").await;
@@ -103,14 +137,11 @@ async fn what_an_outage_leaves_is_ended_side_by_side(backend: Backend) {
         assert_unavailable(&answer, "the outage");
     }
     stripe.clear_faults().await;
-    // Each of them takes three calls: one after another, they would take more than half a minute.
+}
+
+/// Each call to Stripe takes half a second.
+async fn slow_down(stripe: &StripeAccount) {
     stripe
         .fault(json!({ "kind": "delay", "count": 10_000, "path": "/v1/", "milliseconds": 500 }))
         .await;
-    wait_for(Duration::from_secs(20), "all of them to be saved", async || {
-        let listed = server.list("?limit=200").await;
-        let items = listed.json()["items"].as_array().map_or(0, Vec::len);
-        (items == LEFT + 1).then_some(())
-    })
-    .await;
 }

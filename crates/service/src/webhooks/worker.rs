@@ -83,9 +83,14 @@ impl Service {
 }
 
 impl WebhookWorker {
+    /// Tells the work to begin nothing more.
+    pub fn ask_to_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Begins nothing more, and waits for what it has begun.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
+        self.ask_to_stop();
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the webhook worker ended badly");
         }

@@ -123,7 +123,7 @@ impl Parts {
         for _ in 0..OPERATIONS_AT_ONCE {
             let (engine, tenant) = (Arc::clone(&self.engine), tenant.clone());
             let interruption = interruption.clone();
-            lanes.spawn(async move { engine.drive_due_until(&tenant, &interruption).await });
+            lanes.spawn(async move { engine.drive_due(&tenant, &interruption).await });
         }
         let mut driven = Ok(0);
         // Each lane goes on to its end, also where another has failed.

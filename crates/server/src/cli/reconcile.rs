@@ -160,6 +160,10 @@ impl Reconcile {
             let open = service.open_operations(project).await;
             open.map(|open| EndedOperations { ended: 0, open })
         } else {
+            // Whoever calls this has mended what kept them from being looked at, or will see them parked again.
+            if let Err(error) = service.unpark(project).await {
+                reason(project, &error);
+            }
             service.end_open_operations(project, PATIENCE).await
         };
         let sweep = service.sweep(project, self.dry_run).await;

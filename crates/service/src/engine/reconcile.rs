@@ -6,16 +6,10 @@ use crate::{ServiceError, Tenant, engine::Engine, interruption::Interruption, wo
 const ROUND: usize = 100;
 
 impl<W: World> Engine<W> {
-    /// Drives the project's operations that are due, whatever happens meanwhile.
-    #[cfg(test)]
-    pub(crate) async fn drive_due(&self, tenant: &Tenant) -> Result<usize, ServiceError> {
-        self.drive_due_until(tenant, &Interruption::never()).await
-    }
-
     /// Drives the project's operations that are due, and says how many it drove. One that cannot be ended now is left
     /// for later and does not hold up the rest. After an interruption no more are claimed, and the one that is has its
     /// end.
-    pub(crate) async fn drive_due_until(
+    pub(crate) async fn drive_due(
         &self,
         tenant: &Tenant,
         interruption: &Interruption,

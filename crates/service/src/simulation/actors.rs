@@ -5,7 +5,9 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use billfold_domain::{PaymentMethodId, PaymentMethodStatus, SetupIntentId, UserId};
 
 use super::world::SimulatedWorld;
-use crate::{Confirmation, SavedPaymentMethod, ServiceError, Tenant, engine::Engine};
+use crate::{
+    Confirmation, SavedPaymentMethod, ServiceError, Tenant, engine::Engine, interruption::Interruption,
+};
 
 /// A wish of a tenant's.
 #[derive(Clone, Debug)]
@@ -81,7 +83,10 @@ pub(super) fn act(
                 .create_setup_intent(&tenant, &operation, user)
                 .await
                 .map(|made| Told::Made(made.id)),
-            Wish::Reconcile => engine.drive_due(&tenant).await.map(|_| Told::Done),
+            Wish::Reconcile => engine
+                .drive_due(&tenant, &Interruption::never())
+                .await
+                .map(|_| Told::Done),
         };
         told.unwrap_or_else(refused)
     })

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     Fulfilled, Service, ServiceError, Tenant, Wish,
+    holding::holding,
     service::Parts,
     world::{Stripe as _, Surroundings as _},
 };
@@ -130,7 +131,12 @@ impl Parts {
             KeyClaim::Reused => return Err(ServiceError::KeyReused),
         };
         let work = self.work(tenant, wish, &held.operation, show);
-        let worked = match self.holding_key(tenant, &held, work).await {
+        let extend = || async {
+            if let Err(error) = self.idempotency_keys.extend_lease(&tenant.scope, &held).await {
+                tracing::debug!(%error, "the lease of an idempotency key could not be extended");
+            }
+        };
+        let worked = match holding(|| self.engine.world.heartbeat(), extend, work).await {
             Ok(worked) => worked,
             Err(error) => {
                 self.release(tenant, &held).await;
@@ -145,26 +151,6 @@ impl Parts {
             Err(error) => {
                 self.release(tenant, &held).await;
                 Err(error.into())
-            }
-        }
-    }
-
-    /// Works, and says now and then that the key is still needed.
-    async fn holding_key<T>(
-        &self,
-        tenant: &Tenant,
-        held: &HeldKey,
-        work: impl Future<Output = T> + Send,
-    ) -> T {
-        let mut work = std::pin::pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                worked = &mut work => return worked,
-                () = self.engine.world.heartbeat() => {}
-            }
-            if let Err(error) = self.idempotency_keys.extend_lease(&tenant.scope, held).await {
-                tracing::debug!(%error, "the lease of an idempotency key could not be extended");
             }
         }
     }

@@ -7,6 +7,7 @@
 mod chores;
 mod engine;
 mod error;
+mod holding;
 mod idempotency;
 mod identifiers;
 mod interruption;

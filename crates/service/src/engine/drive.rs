@@ -12,7 +12,7 @@ use billfold_domain::{PaymentMethodId, UtcTimestamp};
 use billfold_store::{Operation, OperationKind, StoreError, Subject};
 use billfold_stripe::{IdempotencyKey, Outcome, StripeError};
 
-use crate::{ServiceError, Tenant, engine::Engine, world::World};
+use crate::{ServiceError, Tenant, engine::Engine, holding::holding, world::World};
 
 /// Why an operation has not reached its result.
 pub(super) enum Failure {
@@ -156,19 +156,15 @@ impl<W: World> Engine<W> {
         &self,
         tenant: &Tenant,
         operation: &Operation,
-        mut drive: Pin<Box<dyn Future<Output = T> + Send + '_>>,
+        drive: Pin<Box<dyn Future<Output = T> + Send + '_>>,
     ) -> T {
-        loop {
-            tokio::select! {
-                biased;
-                driven = &mut drive => return driven,
-                () = self.world.heartbeat() => {}
-            }
+        let extend = || async {
             // Whoever was taken over finds that out when it writes the result.
             if let Err(error) = self.world.extend_lease(&tenant.scope, operation).await {
                 tracing::debug!(operation = operation.id, %error, "a lease could not be extended");
             }
-        }
+        };
+        holding(|| self.world.heartbeat(), extend, drive).await
     }
 
     /// Closes an operation that failed for good, and leaves any other open for whoever tries next.

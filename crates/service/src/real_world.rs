@@ -7,8 +7,8 @@ use billfold_domain::{
     UtcTimestamp,
 };
 use billfold_store::{
-    BeginCreate, BeginDelete, Claim, Customers, NewOperation, Operation, Operations, PaymentMethods,
-    SetupIntents, StripeReads, Subject,
+    BeginCreate, BeginDelete, Claim, Customers, Deletable, NewOperation, Operation, Operations,
+    PaymentMethods, SetupIntents, StripeReads, Subject,
 };
 use billfold_stripe::{
     CustomerQuery, CustomerState, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery,
@@ -74,7 +74,7 @@ impl Records for RealWorld {
         scope: &ProjectScope,
         id: &PaymentMethodId,
         setup_intent: &SetupIntentId,
-    ) -> Recorded<()> {
+    ) -> Recorded<bool> {
         self.payment_methods.confirm(scope, id, setup_intent).await
     }
 
@@ -118,10 +118,10 @@ impl Records for RealWorld {
         scope: &ProjectScope,
         operation: String,
         id: &PaymentMethodId,
-        owner: Option<&UserId>,
+        deletable: Deletable<'_>,
     ) -> Recorded<BeginDelete> {
         self.payment_methods
-            .begin_delete(scope, operation, id, owner, self.now())
+            .begin_delete(scope, operation, id, deletable, self.now())
             .await
     }
 

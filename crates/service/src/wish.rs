@@ -4,6 +4,8 @@ use billfold_domain::{
     ClientSecret, PaymentMethod, PaymentMethodId, PaymentMethodStatus, SetupIntent, SetupIntentId, UserId,
 };
 
+use billfold_store::Deletable;
+
 use crate::{
     Confirmation, SavedPaymentMethod, ServiceError, ShownPaymentMethod, Tenant, engine::Engine, world::World,
 };
@@ -85,7 +87,7 @@ impl Wish {
                 .await
                 .map(Fulfilled::Saved),
             Self::DeletePaymentMethod { id, owner } => engine
-                .delete_payment_method(tenant, operation, &id, owner.as_ref())
+                .delete_payment_method(tenant, operation, &id, Deletable::owned_by(owner.as_ref()))
                 .await
                 .map(Fulfilled::Deleted),
             Self::MakeSetupIntent { user } => engine

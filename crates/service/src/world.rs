@@ -8,7 +8,9 @@ use std::{future::Future, time::Duration};
 use billfold_domain::{
     Card, CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
 };
-use billfold_store::{BeginCreate, BeginDelete, Claim, NewOperation, Operation, StoreError, Subject};
+use billfold_store::{
+    BeginCreate, BeginDelete, Claim, Deletable, NewOperation, Operation, StoreError, Subject,
+};
 use billfold_stripe::{
     CustomerQuery, CustomerState, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery,
     StripeCustomer, StripeError, StripePage, StripePaymentMethod, StripeSetupIntent,
@@ -57,7 +59,7 @@ pub(crate) trait Records: Surroundings {
         scope: &ProjectScope,
         id: &PaymentMethodId,
         setup_intent: &SetupIntentId,
-    ) -> impl Future<Output = Recorded<()>> + Send;
+    ) -> impl Future<Output = Recorded<bool>> + Send;
     fn give_up(
         &self,
         scope: &ProjectScope,
@@ -83,7 +85,7 @@ pub(crate) trait Records: Surroundings {
         scope: &ProjectScope,
         operation: String,
         id: &PaymentMethodId,
-        owner: Option<&UserId>,
+        deletable: Deletable<'_>,
     ) -> impl Future<Output = Recorded<BeginDelete>> + Send;
     fn claim_due(&self, scope: &ProjectScope) -> impl Future<Output = Recorded<Option<Operation>>> + Send;
     fn end(&self, scope: &ProjectScope, operation: &Operation) -> impl Future<Output = Recorded<()>> + Send;

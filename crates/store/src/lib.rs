@@ -34,7 +34,7 @@ pub use error::StoreError;
 pub use idempotency_keys::{HeldKey, IdempotencyKeys, KeptAnswer, KeyClaim, NewKey, TakenSecret};
 pub use migrations::MigrationReport;
 pub use operations::{Claim, NewOperation, Operation, OperationKind, Operations, Subject};
-pub use payment_methods::{BeginCreate, BeginDelete, PaymentMethods};
+pub use payment_methods::{BeginCreate, BeginDelete, Deletable, PaymentMethods};
 pub use projects::{NewProject, Project, Projects, StripeCredentials, WebhookSecrets};
 pub use setup_intents::{SetupIntents, StoredSetupIntent};
 pub use stripe_reads::{StripeRead, StripeReads};

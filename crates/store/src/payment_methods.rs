@@ -1,10 +1,13 @@
 //! Payment methods: what a project's users saved.
 
 use billfold_domain::{
-    Page, PageRequest, PaymentMethod, PaymentMethodId, Position, ProjectScope, SetupIntentId, UserId,
-    UtcTimestamp,
+    Page, PageRequest, PaymentMethod, PaymentMethodId, PaymentMethodStatus, Position, ProjectScope,
+    SetupIntentId, UserId, UtcTimestamp,
 };
-use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, SelectableHelper as _};
+use diesel::{
+    BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _,
+    SelectableHelper as _,
+};
 use diesel_async::RunQueryDsl as _;
 
 use crate::{
@@ -49,6 +52,43 @@ pub enum BeginDelete {
     Done(PaymentMethod),
     /// There is no such method, or it is gone already, or it is another user's.
     NotFound,
+}
+
+/// Which payment method may be deleted, beyond its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletable<'a> {
+    /// Any.
+    Any,
+    /// Only one of this user's.
+    Of(&'a UserId),
+    /// Only one that still waits for its owner's check on this setup intent.
+    WaitingOn(&'a SetupIntentId),
+}
+
+impl<'a> Deletable<'a> {
+    /// Only one of the owner's, where there is one.
+    pub fn owned_by(owner: Option<&'a UserId>) -> Self {
+        owner.map_or(Self::Any, Self::Of)
+    }
+
+    fn awaited(self) -> Option<&'a str> {
+        match self {
+            Self::WaitingOn(setup_intent) => Some(setup_intent.as_str()),
+            Self::Any | Self::Of(_) => None,
+        }
+    }
+
+    /// Whether this one may be deleted.
+    pub fn is(self, payment_method: &PaymentMethod) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Of(owner) => payment_method.user == *owner,
+            Self::WaitingOn(awaited) => matches!(
+                &payment_method.status,
+                PaymentMethodStatus::RequiresConfirmation { setup_intent } if setup_intent == awaited
+            ),
+        }
+    }
 }
 
 /// The kinds of operation that may leave the user with one more payment method.
@@ -264,13 +304,13 @@ impl PaymentMethods {
         })
     }
 
-    /// Begins to delete a payment method, of this user only when one is given, or joins a deletion that was left open.
+    /// Begins to delete a payment method if it is one that may be, or joins a deletion that was left open.
     pub async fn begin_delete(
         &self,
         scope: &ProjectScope,
         operation: String,
         id: &PaymentMethodId,
-        owner: Option<&UserId>,
+        deletable: Deletable<'_>,
         now: UtcTimestamp,
     ) -> Result<BeginDelete, StoreError> {
         use crate::schema::operations;
@@ -291,7 +331,7 @@ impl PaymentMethods {
                 return Ok(BeginDelete::NotFound);
             };
             let payment_method = PaymentMethod::try_from(row)?;
-            if owner.is_some_and(|owner| *owner != payment_method.user) {
+            if !deletable.is(&payment_method) {
                 return Ok(BeginDelete::NotFound);
             }
             if deleted_at.is_some() {
@@ -327,6 +367,14 @@ impl PaymentMethods {
             let hidden = diesel::update(shown(project.to_owned()))
                 .filter(payment_methods::id.eq(id.as_str()))
                 .filter(payment_methods::user_id.eq(payment_method.user.as_str()))
+                // The check may have been passed since the look above.
+                .filter(
+                    deletable
+                        .awaited()
+                        .is_none()
+                        .into_sql::<diesel::sql_types::Bool>()
+                        .or(payment_methods::setup_intent_id.eq(deletable.awaited())),
+                )
                 .set((
                     payment_methods::deleted_at.eq(StoredInstant(now)),
                     payment_methods::operation_id.eq(operation.id.as_str()),
@@ -349,15 +397,16 @@ impl PaymentMethods {
         })
     }
 
-    /// Writes that the owner has passed the check on this SetupIntent. Does nothing when the method is gone by now.
+    /// Writes that the owner has passed the check on this SetupIntent, and says whether the method is available now: not
+    /// when it has been given up or deleted meanwhile.
     pub async fn confirm(
         &self,
         scope: &ProjectScope,
         id: &PaymentMethodId,
         setup_intent: &SetupIntentId,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         with_connection!(self.database, |connection| {
-            diesel::update(waiting(
+            let confirmed = diesel::update(waiting(
                 scope.project().to_string(),
                 id.to_string(),
                 setup_intent.to_string(),
@@ -368,7 +417,17 @@ impl PaymentMethods {
             ))
             .execute(connection)
             .await?;
-            Ok(())
+            if confirmed == 1 {
+                return Ok(true);
+            }
+            // Another may have written the same just before.
+            let available: i64 = shown(scope.project().to_string())
+                .filter(payment_methods::id.eq(id.as_str()))
+                .filter(payment_methods::setup_intent_id.is_null())
+                .count()
+                .get_result(connection)
+                .await?;
+            Ok(available == 1)
         })
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use billfold_domain::{PaymentMethodId, UserId};
 
+use billfold_store::Deletable;
+
 use crate::{Confirmation, SavedPaymentMethod, ServiceError, Tenant, engine::Engine, world::World};
 
 /// A request, under the name that its client keeps for it.
@@ -165,7 +167,7 @@ pub(super) async fn ask<W: World>(engine: &Engine<W>, tenant: &Tenant, request: 
             .await
             .map(|(SavedPaymentMethod::Created(_) | SavedPaymentMethod::Existing(_))| Answer::Saved),
         Wish::Delete(id) => engine
-            .delete_payment_method(tenant, operation, id, None)
+            .delete_payment_method(tenant, operation, id, Deletable::Any)
             .await
             .map(|_| Answer::Deleted),
         Wish::SetupIntent(user) => engine

@@ -10,7 +10,7 @@ use std::{
 use billfold_domain::{
     CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
 };
-use billfold_store::{BeginCreate, BeginDelete, Claim, NewOperation, Operation};
+use billfold_store::{BeginCreate, BeginDelete, Claim, Deletable, NewOperation, Operation};
 use billfold_stripe::{
     CustomerQuery, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery, StripeCustomer, StripePage,
     StripePaymentMethod, StripeSetupIntent,
@@ -123,7 +123,7 @@ impl Records for CrashingWorld {
         scope: &ProjectScope,
         id: &PaymentMethodId,
         setup_intent: &SetupIntentId,
-    ) -> Recorded<()> {
+    ) -> Recorded<bool> {
         self.step(|| self.real().confirm(scope, id, setup_intent)).await
     }
 
@@ -165,9 +165,9 @@ impl Records for CrashingWorld {
         scope: &ProjectScope,
         operation: String,
         id: &PaymentMethodId,
-        owner: Option<&UserId>,
+        deletable: Deletable<'_>,
     ) -> Recorded<BeginDelete> {
-        self.step(|| self.real().begin_delete(scope, operation.clone(), id, owner))
+        self.step(|| self.real().begin_delete(scope, operation.clone(), id, deletable))
             .await
     }
 

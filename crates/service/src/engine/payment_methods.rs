@@ -1,7 +1,7 @@
 //! Saving, confirming and deleting a payment method: what a request waits for.
 
 use billfold_domain::{PaymentMethod, PaymentMethodId, PaymentMethodStatus, SetupIntentStatus, UserId};
-use billfold_store::{BeginCreate, BeginDelete, NewOperation, OperationKind, Subject};
+use billfold_store::{BeginCreate, BeginDelete, Deletable, NewOperation, OperationKind, Subject};
 use billfold_stripe::StripeError;
 use time::Duration;
 
@@ -85,12 +85,12 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         operation: &str,
         id: &PaymentMethodId,
-        owner: Option<&UserId>,
+        deletable: Deletable<'_>,
     ) -> Result<PaymentMethod, ServiceError> {
         for _ in 0..OLDER_OPERATIONS {
             match self
                 .world
-                .begin_delete(&tenant.scope, operation.to_owned(), id, owner)
+                .begin_delete(&tenant.scope, operation.to_owned(), id, deletable)
                 .await?
             {
                 BeginDelete::Held(operation, payment_method)
@@ -138,7 +138,10 @@ impl<W: World> Engine<W> {
             SetupIntentStatus::Succeeded
                 if found.payment_method.as_ref() == Some(id) && self.is_attached(tenant, id).await? =>
             {
-                self.world.confirm(scope, id, &setup_intent).await?;
+                if !self.world.confirm(scope, id, &setup_intent).await? {
+                    // It was given up before this could be written, and is on its way out at Stripe too.
+                    return Err(ServiceError::NotFound);
+                }
                 let payment_method = PaymentMethod {
                     status: PaymentMethodStatus::Available,
                     ..payment_method
@@ -154,8 +157,18 @@ impl<W: World> Engine<W> {
             }
             _ if self.world.now() > payment_method.created_at.plus(CONFIRMATION_WINDOW) => {
                 let operation = self.world.operation_name();
-                self.delete_payment_method(tenant, &operation, id, None).await?;
-                Err(ServiceError::NotFound)
+                // Its owner may pass the check at this very moment: then it is not deleted.
+                let deletable = Deletable::WaitingOn(&setup_intent);
+                match self
+                    .delete_payment_method(tenant, &operation, id, deletable)
+                    .await
+                {
+                    Ok(_) => Err(ServiceError::NotFound),
+                    Err(ServiceError::NotFound) => {
+                        Err(ServiceError::unavailable("it has changed since it was read"))
+                    }
+                    Err(error) => Err(error),
+                }
             }
             _ => Ok(ShownPaymentMethod {
                 payment_method,

@@ -4,6 +4,8 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use billfold_domain::{PaymentMethodId, PaymentMethodStatus, SetupIntentId, UserId};
 
+use billfold_store::Deletable;
+
 use super::world::SimulatedWorld;
 use crate::{
     Confirmation, SavedPaymentMethod, ServiceError, Tenant, engine::Engine, interruption::Interruption,
@@ -76,7 +78,7 @@ pub(super) fn act(
                     },
                 ),
             Wish::Delete(id) => engine
-                .delete_payment_method(&tenant, &operation, &id, None)
+                .delete_payment_method(&tenant, &operation, &id, Deletable::Any)
                 .await
                 .map(|_| Told::Done),
             Wish::SetupIntent(user) => engine

@@ -7,7 +7,7 @@ use billfold_domain::{
     UtcTimestamp,
 };
 use billfold_store::{
-    BeginCreate, BeginDelete, Claim, NewOperation, Operation, OperationKind, StoreError, Subject,
+    BeginCreate, BeginDelete, Claim, Deletable, NewOperation, Operation, OperationKind, StoreError, Subject,
 };
 
 use super::{
@@ -154,12 +154,15 @@ impl Records for SimulatedWorld {
         .await
     }
 
-    async fn confirm(&self, _: &ProjectScope, id: &PaymentMethodId, on: &SetupIntentId) -> Recorded<()> {
+    async fn confirm(&self, _: &ProjectScope, id: &PaymentMethodId, on: &SetupIntentId) -> Recorded<bool> {
         self.record(|state| {
             if let Some(row) = waiting(state, id, on) {
                 row.payment_method.status = PaymentMethodStatus::Available;
             }
-            Ok(())
+            let row = state.records.methods.get(id);
+            Ok(row.is_some_and(|row| {
+                !row.deleted && row.payment_method.status == PaymentMethodStatus::Available
+            }))
         })
         .await
     }
@@ -218,13 +221,13 @@ impl Records for SimulatedWorld {
         _: &ProjectScope,
         operation: String,
         id: &PaymentMethodId,
-        owner: Option<&UserId>,
+        deletable: Deletable<'_>,
     ) -> Recorded<BeginDelete> {
         self.record(|state| {
             let Some(row) = state.records.methods.get(id) else {
                 return Ok(BeginDelete::NotFound);
             };
-            if owner.is_some_and(|owner| *owner != row.payment_method.user) {
+            if !deletable.is(&row.payment_method) {
                 return Ok(BeginDelete::NotFound);
             }
             let payment_method = row.payment_method.clone();

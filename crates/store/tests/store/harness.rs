@@ -10,8 +10,8 @@ use billfold_domain::{
     ProjectId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
 };
 use billfold_store::{
-    BeginCreate, BeginDelete, Claim, Customers, Database, DatabaseOptions, IdempotencyKeys, NewOperation,
-    NewProject, Operation, OperationKind, Operations, PaymentMethods, Projects, SetupIntents,
+    BeginCreate, BeginDelete, Claim, Customers, Database, DatabaseOptions, Deletable, IdempotencyKeys,
+    NewOperation, NewProject, Operation, OperationKind, Operations, PaymentMethods, Projects, SetupIntents,
     StripeCredentials, Subject, WebhookSecrets,
 };
 use billfold_test_support::{PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile};
@@ -234,7 +234,13 @@ impl Tenant {
     pub(crate) async fn begin_delete(&self, id: &PaymentMethodId, owner: Option<&str>) -> BeginDelete {
         let owner = owner.map(user);
         self.payment_methods
-            .begin_delete(&self.scope, operation_id(), id, owner.as_ref(), at(1_000))
+            .begin_delete(
+                &self.scope,
+                operation_id(),
+                id,
+                Deletable::owned_by(owner.as_ref()),
+                at(1_000),
+            )
             .await
             .unwrap()
     }

@@ -123,7 +123,9 @@ async fn a_read_from_before_the_confirmation_removes_nothing(
             .unwrap(),
         "one that waits is attached to nobody yet"
     );
-    methods.confirm(&tenant.scope, &id, &setup_intent).await.unwrap();
+    assert!(methods.confirm(&tenant.scope, &id, &setup_intent).await.unwrap());
+    // Again, as two who see it at once do.
+    assert!(methods.confirm(&tenant.scope, &id, &setup_intent).await.unwrap());
     assert!(
         !methods
             .remove_detached(&tenant.scope, &id, early, at(9))
@@ -194,7 +196,7 @@ async fn a_deleted_customer_takes_its_methods_along_and_no_others(
 async fn an_operation_under_a_name_finds_its_own_result(
     #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
 ) {
-    use billfold_store::{BeginCreate, BeginDelete};
+    use billfold_store::{BeginCreate, BeginDelete, Deletable};
     let test = backend.migrated().await;
     let tenant: Tenant = test.tenant("demo").await;
     let method = card("pm_1", "anna", at(0));
@@ -219,9 +221,10 @@ async fn an_operation_under_a_name_finds_its_own_result(
         BeginCreate::Saved(method.clone())
     );
     let delete = async |name: &str| {
-        let begun = tenant
-            .payment_methods
-            .begin_delete(scope, name.to_owned(), &method.id, None, at(2));
+        let begun =
+            tenant
+                .payment_methods
+                .begin_delete(scope, name.to_owned(), &method.id, Deletable::Any, at(2));
         begun.await.unwrap()
     };
     let BeginDelete::Held(deletion, _) = delete("deletion").await else {
@@ -262,5 +265,39 @@ async fn an_operation_of_the_same_name_may_end_a_second_time_with_the_same_setup
             .await
             .unwrap(),
         Some(id)
+    );
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_longer_waited_for_is_not_given_up(
+    #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
+) {
+    use billfold_store::{BeginDelete, Deletable};
+    let test = backend.migrated().await;
+    let tenant = test.tenant("demo").await;
+    tenant.save(&waiting_card("pm_1", "anna", "seti_1")).await;
+    let (id, setup_intent) = (method_id("pm_1"), setup_intent_id("seti_1"));
+    let methods = &tenant.payment_methods;
+    let give_up = async |name: &str, awaited: &str| {
+        let awaited = setup_intent_id(awaited);
+        let deletable = Deletable::WaitingOn(&awaited);
+        let begun = methods.begin_delete(&tenant.scope, name.to_owned(), &id, deletable, at(9));
+        begun.await.unwrap()
+    };
+    assert_eq!(give_up("another", "seti_2").await, BeginDelete::NotFound);
+    assert!(methods.confirm(&tenant.scope, &id, &setup_intent).await.unwrap());
+    // Again, as two who see it at once do.
+    assert!(methods.confirm(&tenant.scope, &id, &setup_intent).await.unwrap());
+    assert_eq!(give_up("late", "seti_1").await, BeginDelete::NotFound);
+    assert!(tenant.find("pm_1").await.is_some());
+    tenant.save(&waiting_card("pm_1", "anna", "seti_3")).await;
+    assert!(matches!(give_up("due", "seti_3").await, BeginDelete::Held(..)));
+    assert_eq!(tenant.find("pm_1").await, None);
+    let last = setup_intent_id("seti_3");
+    let late = methods.confirm(&tenant.scope, &id, &last);
+    assert!(
+        !late.await.unwrap(),
+        "what is being deleted is not confirmed any more"
     );
 }

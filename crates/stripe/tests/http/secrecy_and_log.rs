@@ -26,7 +26,7 @@ async fn the_log_has_the_request_identifier_the_route_and_no_secret() {
 
     let echo = invalid_request(&format!("Invalid API Key provided: {SECRET_KEY}"), &json!({}));
     let stripe = Stripe::answering([
-        answer(500, &server_error()),
+        answer(500, &server_error()).insert_header("Stripe-Should-Retry", "true"),
         final_answer(200, &setup_intent("succeeded", Some("pm_1Wren"))),
         answer(401, &echo),
         final_answer(400, &echo),

@@ -15,7 +15,7 @@ test *arguments:
 test-fast *arguments:
     cargo nextest run --workspace {{ arguments }}
 
-# What must be clean before a commit: form, lints, documentation, directions and reasons of dependencies.
+# What must be clean before a commit: form, lints, documentation, and what is depended on. Needs cargo-deny.
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -23,6 +23,7 @@ lint:
     .ci/dependency-direction.sh
     .ci/dependency-reasons.sh
     .ci/environment-variables.sh
+    cargo deny --locked check bans licenses sources
     .ci/spelling.sh
 
 # The read path beside PostgreSQL's own speed.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the checks need and the machine lacks: a C compiler, curl, patch, Python's venv, Node.js and PostgreSQL's server,
-# and of Rust's own parts the formatter and the linter.
+# of Rust's own parts the formatter and the linter, and cargo-deny.
 set -euo pipefail
 
 has_postgresql() {
@@ -43,6 +43,8 @@ for part in clippy rustfmt; do
         rustup component add "$part" >/dev/null
     fi
 done
+# Debian's is too old for deny.toml. Without optimisation it is built in a minute.
+cargo deny --version >/dev/null 2>&1 || { echo "missing: cargo-deny"; cargo install cargo-deny --version 0.20.2 --locked --debug --quiet; }
 rustc --version
 cc --version | head -n 1
 python3 --version

@@ -41,6 +41,10 @@ torture *arguments='all --long':
     cargo run --release -p billfold-torture -- {{ arguments }}
     torture/planted-bugs.sh
 
+# What strangers send, made up by a fuzzer, for so many seconds each. Needs a nightly compiler and cargo-fuzz.
+fuzz seconds='600' *targets:
+    fuzz/run.sh {{ seconds }} {{ targets }}
+
 # Every check, as on a fresh machine.
 ci:
     bash .ci/run

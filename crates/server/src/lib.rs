@@ -8,6 +8,8 @@ pub mod application;
 mod auth;
 pub mod cli;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod handlers;
 mod reply;
 mod request_id;

@@ -52,7 +52,7 @@ pub struct CustomerQuery<'a> {
 }
 
 #[derive(Deserialize)]
-struct CustomerJson {
+pub(crate) struct CustomerJson {
     id: String,
     #[serde(default)]
     deleted: bool,
@@ -61,7 +61,7 @@ struct CustomerJson {
 }
 
 impl CustomerJson {
-    fn read(self) -> Result<CustomerState, Unreadable> {
+    pub(crate) fn read(self) -> Result<CustomerState, Unreadable> {
         if self.deleted {
             return Ok(CustomerState::Deleted);
         }

@@ -20,6 +20,8 @@ mod error;
 mod error_parse;
 mod events;
 mod form;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod options;
 mod page;
 mod payment_methods;

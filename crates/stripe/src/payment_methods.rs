@@ -72,7 +72,7 @@ impl From<&WalletType> for PaymentMethodType {
 }
 
 #[derive(Deserialize)]
-struct PaymentMethodJson {
+pub(crate) struct PaymentMethodJson {
     id: String,
     #[serde(rename = "type")]
     kind: String,
@@ -97,7 +97,7 @@ struct WalletJson {
 }
 
 impl PaymentMethodJson {
-    fn read(self) -> Result<StripePaymentMethod, Unreadable> {
+    pub(crate) fn read(self) -> Result<StripePaymentMethod, Unreadable> {
         let kind = match (self.kind.as_str(), self.card) {
             ("card", Some(card)) => card.read(),
             ("card", None) => return Err(Unreadable("a card's payment method has no card")),

@@ -45,7 +45,7 @@ fn route(request: &HttpRequest) -> String {
 }
 
 /// The key, or `None` where there is none: 1 to 255 visible ASCII characters, taken as they are written, quotes included.
-fn parse(headers: &HeaderMap) -> Result<Option<String>, PropertyFault> {
+pub(crate) fn parse(headers: &HeaderMap) -> Result<Option<String>, PropertyFault> {
     let mut values = headers.get_all(NAME);
     let Some(value) = values.next() else {
         return Ok(None);

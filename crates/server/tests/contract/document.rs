@@ -33,6 +33,22 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
+    /// Whether the operation takes a parameter of this name: in the path, in the query or as a header.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        let (path, _) = self
+            .pointer
+            .rsplit_once('/')
+            .expect("an operation is below its path");
+        [path, &self.pointer].into_iter().any(|owner| {
+            let parameters = document().pointer(&format!("{owner}/parameters"));
+            let count = parameters.and_then(Value::as_array).map_or(0, Vec::len);
+            (0..count).any(|index| {
+                resolve(format!("{owner}/parameters/{index}"))
+                    .is_some_and(|(_, parameter)| parameter["name"] == name)
+            })
+        })
+    }
+
     /// Whether a concrete path, without its query, is one of this operation's.
     pub(crate) fn matches_path(&self, path: &str) -> bool {
         let mut template = self.path_template.split('/');

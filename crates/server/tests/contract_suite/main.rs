@@ -16,6 +16,7 @@ mod body_cases;
 mod forge;
 mod http;
 mod list_parameters;
+mod matrix;
 mod operations;
 mod path_parameters;
 mod raw_http;

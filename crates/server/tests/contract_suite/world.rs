@@ -179,6 +179,13 @@ impl World {
         assert_eq!(answer.status(), 200, "{rule}");
     }
 
+    /// Makes Stripe behave again.
+    pub(crate) async fn clear_faults(&self) {
+        let url = format!("{}/_sandbox/faults", self.sandbox.url());
+        let answer = self.client.delete(url).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+
     /// How often Stripe was asked this, such as `POST /v1/customers`.
     pub(crate) async fn asked(&self, request: &str) -> u64 {
         self.sandbox_says("requests").await["requests"][request]
@@ -257,6 +264,15 @@ impl World {
 }
 
 impl Snapshot {
+    /// The same, but for the rows of these tables.
+    pub(crate) fn without_tables(mut self, tables: &[&str]) -> Self {
+        self.rows.retain(|rows| {
+            let (table, _) = rows.split_once(':').expect("rows begin with their table's name");
+            !tables.contains(&table)
+        });
+        self
+    }
+
     /// Nothing was changed; Stripe may have been asked.
     #[track_caller]
     pub(crate) fn assert_same_effects(&self, after: &Self) {

@@ -34,7 +34,8 @@ bench *arguments:
 simulate seeds='100000':
     BILLFOLD_SIMULATION_SEEDS={{ seeds }} cargo test --release -p billfold-service simulation -- --nocapture
 
-# Kills, faults and failing databases around the release binary, and a judge: about an hour. `just torture kill --quick` for less.
+# Kills, faults, failing databases, hostile and slow clients around the release binary, and a judge: over an hour. The slow clients of the
+# long form take slowhttptest too (Debian: apt-get install slowhttptest). `just torture kill --quick` for less.
 # Then known bugs are planted, each of which a test must catch.
 torture *arguments='all --long':
     cargo build --release --bin billfold

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The rules of who may know whom (ARCHITECTURE.md, "Rooms"), held against what Cargo says:
-# server -> service -> store -> domain and service -> stripe -> domain, never back; a crate that only one room may name is
+# server -> service -> store -> vault -> domain and service -> stripe -> domain, never back; a crate that only one room may name is
 # named there only; what is for tests is not in the binary.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,12 +13,13 @@ PREFIX = "billfold-"
 MAY_KNOW = {
     "domain": set(),
     "auth": {"domain"},
-    "store": {"domain"},
+    "vault": {"domain"},
+    "store": {"domain", "vault"},
     "stripe": {"domain"},
     "service": {"domain", "store", "stripe"},
     "sandbox": set(),
     "test-support": set(),
-    "server": {"auth", "domain", "sandbox", "service", "store", "stripe"},
+    "server": {"auth", "domain", "sandbox", "service", "store", "stripe", "vault"},
     # Measures the binary from outside, so it may know every room.
     "bench": {"auth", "domain", "sandbox", "server", "service", "store", "stripe", "test-support"},
     # Judges the binary from outside: of the product it knows only how to count in a SQLite file.
@@ -26,7 +27,7 @@ MAY_KNOW = {
 }
 # In tests a room may also know these.
 TESTS_MAY_KNOW = {room: {"test-support"} for room in MAY_KNOW}
-TESTS_MAY_KNOW["service"] |= {"sandbox"}
+TESTS_MAY_KNOW["service"] |= {"sandbox", "vault"}
 TESTS_MAY_KNOW["test-support"] = set()
 # Which rooms may name a crate in what is shipped.
 ONLY_IN = {
@@ -37,7 +38,8 @@ ONLY_IN = {
     "deadpool": {"store"},
     "tokio-postgres": {"store", "test-support", "bench", "torture"},
     "tokio-postgres-rustls": {"store"},
-    "reqwest": {"stripe", "sandbox", "bench", "torture"},
+    "reqwest": {"auth", "stripe", "sandbox", "bench", "torture"},
+    "rcgen": {"test-support"},
     "actix-web": {"server", "sandbox", "bench"},
     "actix-http": {"server"},
     "actix-cors": {"server"},
@@ -84,11 +86,13 @@ refuse() { # refuse ROOM CRATES...: fails when the room is built on one of the c
         fi
     done
 }
-refuse billfold billfold_test_support proptest wiremock rstest jsonschema openssl_sys native_tls
+refuse billfold billfold_test_support rcgen proptest wiremock rstest jsonschema openssl_sys native_tls
 refuse billfold-domain tokio mio serde serde_json diesel reqwest hyper actix_web rand
 refuse billfold-service actix_web serde_yaml
 refuse billfold-sandbox billfold_stripe billfold_domain billfold_service billfold_store diesel
 refuse billfold-store reqwest hyper actix_web billfold_stripe
 refuse billfold-stripe diesel billfold_store actix_web
-refuse billfold-auth reqwest actix_web diesel
+# It fetches key sets, and is no server of anything.
+refuse billfold-auth actix_web diesel billfold_stripe
+refuse billfold-vault tokio mio reqwest actix_web diesel serde_json
 echo "every dependency points the right way"

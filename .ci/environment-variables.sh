@@ -5,6 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 read_by_code() {
     grep -rhoE 'env = "BILLFOLD_[A-Z_]+"' crates/server/src/cli | grep -oE 'BILLFOLD_[A-Z_]+'
+    # What no option has, since arguments are seen by every process.
+    grep -rhoE 'VARIABLE: &str = "BILLFOLD_[A-Z_]+"' crates/server/src/cli | grep -oE 'BILLFOLD_[A-Z_]+'
     grep -rhoE '"BILLFOLD_TEST_[A-Z_]+"' crates/test-support/src | tr -d '"'
 }
 if ! diff <(grep -oE '^#?BILLFOLD_[A-Z_]+' .env.example | tr -d '#' | sort) <(read_by_code | sort -u); then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the checks need and the machine lacks: a C compiler, curl, patch, Python's venv, Node.js and PostgreSQL's server,
-# of Rust's own parts the formatter and the linter, and cargo-deny.
+# Installs what the checks need and the machine lacks: a C compiler, curl, patch, Python's venv, Node.js, PostgreSQL's server, PgBouncer,
+# the proxies nginx and haproxy, of Rust's own parts the formatter and the linter, and cargo-deny.
 set -euo pipefail
 
 has_postgresql() {
@@ -20,6 +20,9 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
 has_postgresql || packages+=(postgresql)
+command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || packages+=(pgbouncer)
+[ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || packages+=(nginx)
+[ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null || packages+=(haproxy)
 
 if [ "${#packages[@]}" -gt 0 ]; then
     echo "missing: ${packages[*]}"
@@ -34,6 +37,13 @@ if [ "${#packages[@]}" -gt 0 ]; then
         # Only the programs are wanted, no server that runs from now on.
         install postgresql-common
         printf 'create_main_cluster = false\n' >>/etc/postgresql-common/createcluster.conf
+    fi
+    # Only the programs are wanted of nginx and haproxy too: while this stands, no package starts its service.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
     fi
     install "${packages[@]}"
 fi

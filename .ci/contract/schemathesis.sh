@@ -47,7 +47,8 @@ run() {
 # The stateful phase begins with what needs nothing before it, and passes over the project API's operations, which need
 # a project, as long as it sees the account API's, which do not. So each face gets a run of its own.
 failures=0
-run --phases examples,coverage,fuzzing || failures=1
+# Generated requests to the operator API would delete the project that the others need.
+run --phases examples,coverage,fuzzing --exclude-path-regex '^/operator/' || failures=1
 run --phases stateful --include-path-regex '^/projects/' || failures=1
 run --phases stateful --include-path-regex '^/v1/' || failures=1
 exit "$failures"

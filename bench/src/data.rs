@@ -1,8 +1,21 @@
 //! What the database holds while it is measured.
 
+use billfold_test_support::{APPLICATION_ROLE, OWNER_ROLE, PostgresServer};
 use tokio_postgres::{Client, NoTls};
 
 use crate::{BenchError, program::Program, tell};
+
+/// The database that is measured, as the migrations make it.
+pub(crate) const GUARDED: &str = "billfold";
+
+/// The same, without its policies.
+pub(crate) const UNGUARDED: &str = "billfold_unguarded";
+
+/// Takes row-level security off every table of the database.
+const TAKE_POLICIES_OFF: &str = "do $$ declare name text; begin \
+     for name in select relname from pg_class where relrowsecurity loop \
+     execute format('alter table %I no force row level security', name); \
+     execute format('alter table %I disable row level security', name); end loop; end $$";
 
 /// The project with most of the rows.
 pub(crate) const LARGE: &str = "large";
@@ -34,11 +47,14 @@ pub(crate) async fn connect(url: &str) -> Result<Client, BenchError> {
 /// Makes the tables and the projects as an operator does, and fills them.
 pub(crate) async fn load(
     program: &Program,
-    database: &str,
+    postgres: &PostgresServer,
     client: &Client,
     rows: u32,
 ) -> Result<(), BenchError> {
-    program.call(&["migrate"], database, "").await?;
+    let owner = postgres.url_as(OWNER_ROLE, GUARDED);
+    let migrate = ["migrate", "--application-role", APPLICATION_ROLE];
+    program.call(&migrate, &owner, "").await?;
+    let database = &postgres.url_as(APPLICATION_ROLE, GUARDED);
     let projects: Vec<String> = std::iter::once(LARGE.to_owned())
         .chain((0..OTHERS).map(other))
         .collect();
@@ -50,6 +66,7 @@ pub(crate) async fn load(
             project,
             "--stripe-publishable-key",
             "pk_live_benchmark0000",
+            "--offline",
         ];
         program
             .call(&arguments, database, "sk_live_benchmark0000\n")
@@ -67,6 +84,19 @@ pub(crate) async fn load(
     }
     client.batch_execute("vacuum analyze").await?;
     client.batch_execute("checkpoint").await?;
+    Ok(())
+}
+
+/// Copies the database, to which nobody may be connected, and takes the copy's policies off.
+pub(crate) async fn copy_without_policies(postgres: &PostgresServer) -> Result<(), BenchError> {
+    let server = connect(&postgres.url("postgres")).await?;
+    server
+        .batch_execute(&format!("create database {UNGUARDED} template {GUARDED}"))
+        .await?;
+    let copy = connect(&postgres.url(UNGUARDED)).await?;
+    copy.batch_execute(TAKE_POLICIES_OFF).await?;
+    copy.batch_execute("vacuum analyze").await?;
+    server.batch_execute("checkpoint").await?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::{
 use billfold_test_support::PostgresServer;
 use tokio::process::Command;
 
-use crate::{BenchError, workload::Workload};
+use crate::{BenchError, statements::Statement, workload::Workload};
 
 /// How much longer than its measurement a program may take.
 const GRACE: Duration = Duration::from_secs(20);
@@ -117,17 +117,13 @@ pub(crate) async fn wrk(
 
 /// Asks the database with `pgbench` for a while, with the statement that the server sends.
 pub(crate) async fn pgbench(
-    workload: &Workload,
+    (name, statement): (&str, &Statement),
     postgres: &PostgresServer,
     database: &str,
     (clients, threads): (u32, u32),
     time: Duration,
     directory: &Path,
 ) -> Result<Count, BenchError> {
-    let statement = workload
-        .statement
-        .as_ref()
-        .ok_or("the statement was not observed")?;
     let script = directory.join("pgbench.sql");
     std::fs::write(&script, statement.script())?;
     let mut command = Command::new(pgbench_program(postgres));
@@ -154,7 +150,7 @@ pub(crate) async fn pgbench(
             seconds: transactions / rate,
             latencies: None,
         }),
-        _ => Err(format!("{}: pgbench met errors: {said}", workload.name).into()),
+        _ => Err(format!("{name}: pgbench met errors: {said}").into()),
     }
 }
 

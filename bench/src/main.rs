@@ -9,6 +9,7 @@ mod http;
 mod load;
 mod machine;
 mod measure;
+mod policies;
 mod program;
 mod report;
 mod statements;

@@ -2,12 +2,12 @@
 
 use std::{path::Path, time::Duration};
 
-use billfold_test_support::{PostgresServer, PostgresServerOptions, Shutdown};
+use billfold_test_support::{APPLICATION_ROLE, PostgresServer, PostgresServerOptions, Shutdown};
 
 use crate::{
     BenchError, Options, data,
     load::{self, Count},
-    machine,
+    machine, policies,
     program::{Instance, Program},
     report::{self, Figures, Measured, Report},
     statements, tell,
@@ -30,9 +30,13 @@ pub(crate) async fn run(options: &Options) -> Result<(), BenchError> {
     let mut postgres = start_postgres(options).await?;
     load::require(&postgres).await?;
     let program = Program::build(directory.path()).await?;
-    let database = postgres.create_database("billfold").await?;
-    let client = data::connect(&database).await?;
-    data::load(&program, &database, &client, options.rows).await?;
+    let superusers = postgres.create_database(data::GUARDED).await?;
+    let client = data::connect(&superusers).await?;
+    data::load(&program, &postgres, &client, options.rows).await?;
+    drop(client);
+    data::copy_without_policies(&postgres).await?;
+    let client = data::connect(&superusers).await?;
+    let database = postgres.url_as(APPLICATION_ROLE, data::GUARDED);
     let issuer = Issuer::new(directory.path())?;
     let mut workloads = workload::all(options, &client, &issuer).await?;
     statements::observe(&program, &postgres, &database, &issuer, &mut workloads).await?;
@@ -91,8 +95,18 @@ impl Run<'_> {
         tell("measuring memory…");
         let memory = self.memory().await?;
         let figures = self.rounds().await?;
+        let policies = policies::compare(
+            self.options,
+            self.program,
+            self.postgres,
+            self.issuer,
+            self.workload(Kind::ListTen)?,
+            self.directory,
+        )
+        .await?;
         Ok(Report {
             figures,
+            policies,
             milliseconds_to_ready: starts,
             memory,
         })
@@ -107,11 +121,7 @@ impl Run<'_> {
         let idle = mebibytes(machine::resident_kibibytes(process)?);
         let mut peaks = Vec::new();
         for kind in [Kind::ListTen, Kind::ListTwoHundred] {
-            let workload = self
-                .workloads
-                .iter()
-                .find(|workload| workload.kind == kind)
-                .ok_or("no such workload")?;
+            let workload = self.workload(kind)?;
             let time = self.options.duration();
             load::wrk(workload, instance.port, MEMORY_CONNECTIONS, time, self.directory).await?;
             peaks.push(mebibytes(machine::peak_resident_kibibytes(process)?));
@@ -123,6 +133,11 @@ impl Run<'_> {
         })
     }
 
+    fn workload(&self, kind: Kind) -> Result<&Workload, BenchError> {
+        let of_kind = self.workloads.iter().find(|workload| workload.kind == kind);
+        Ok(of_kind.ok_or("no such workload")?)
+    }
+
     async fn rounds(&self) -> Result<Vec<Figures>, BenchError> {
         let instance = self.program.serve(self.database, self.issuer).await?;
         let mut figures: Vec<Figures> = self
@@ -132,11 +147,7 @@ impl Run<'_> {
             .collect();
         // The first round warms up and is not counted.
         for round in 0..=self.options.rounds {
-            let time = if round == 0 {
-                Duration::from_secs(1)
-            } else {
-                self.options.duration()
-            };
+            let time = round_length(self.options, round);
             tell(&format!("round {round} of {}…", self.options.rounds));
             for (workload, figures) in self.workloads.iter().zip(&mut figures) {
                 let measured = self.measure(workload, &instance, time).await?;
@@ -156,10 +167,14 @@ impl Run<'_> {
         time: Duration,
     ) -> Result<Measured, BenchError> {
         let connections = self.options.connections;
+        let statement = workload
+            .statement
+            .as_ref()
+            .ok_or("the statement was not observed")?;
         let pgbench = |threads| {
             let clients = (connections, threads);
             load::pgbench(
-                workload,
+                (&workload.name, statement),
                 self.postgres,
                 self.database,
                 clients,
@@ -187,6 +202,15 @@ impl Run<'_> {
 
     fn database_cpu(&self) -> Result<u64, BenchError> {
         machine::family_cpu_microseconds(&self.postgres.process_ids())
+    }
+}
+
+/// How long the measurements of a round last. The first warms up.
+pub(crate) fn round_length(options: &Options, round: u32) -> Duration {
+    if round == 0 {
+        Duration::from_secs(1)
+    } else {
+        options.duration()
     }
 }
 

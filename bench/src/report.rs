@@ -7,7 +7,9 @@ use time::OffsetDateTime;
 use crate::{
     BenchError, Options,
     load::Count,
-    machine, tell,
+    machine,
+    policies::PolicyFigures,
+    tell,
     workload::{Kind, grouped},
 };
 
@@ -98,6 +100,7 @@ pub(crate) struct Memory {
 /// Everything that a run found out.
 pub(crate) struct Report {
     pub(crate) figures: Vec<Figures>,
+    pub(crate) policies: PolicyFigures,
     pub(crate) milliseconds_to_ready: Vec<f64>,
     pub(crate) memory: Memory,
 }
@@ -138,6 +141,7 @@ impl Report {
         )?;
         self.write_ratios(&mut text)?;
         self.write_figures(&mut text)?;
+        self.policies.write(&mut text)?;
         Ok(text)
     }
 
@@ -249,7 +253,8 @@ impl Report {
     }
 }
 
-fn quotients(numerators: &[f64], denominators: &[f64]) -> Vec<f64> {
+/// Each of one divided by its of the other.
+pub(crate) fn quotients(numerators: &[f64], denominators: &[f64]) -> Vec<f64> {
     numerators
         .iter()
         .zip(denominators)
@@ -258,7 +263,7 @@ fn quotients(numerators: &[f64], denominators: &[f64]) -> Vec<f64> {
 }
 
 /// The median of the rounds, with the least and the greatest in parentheses.
-fn spread(values: &[f64], shown: impl Fn(f64) -> String) -> String {
+pub(crate) fn spread(values: &[f64], shown: impl Fn(f64) -> String) -> String {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted[..] {

@@ -1,8 +1,8 @@
 //! The statements that the server sends, as the database's log shows them.
 
-use billfold_test_support::PostgresServer;
+use billfold_test_support::{APPLICATION_ROLE, PostgresServer};
 
-use crate::{BenchError, http, program::Program, token::Issuer, workload::Workload};
+use crate::{BenchError, data, http, program::Program, token::Issuer, workload::Workload};
 
 /// A statement and the values that it was sent with, in the order of their numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,17 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
+    /// The same without what says whose rows it may see, where it says that: what it asks, and its own values.
+    pub(crate) fn bare(&self) -> Option<Self> {
+        let (_, rest) = self.text.split_once("(select i.* from (")?;
+        let (asked, _) = rest.rsplit_once(") i where s.project is not null")?;
+        // The first value was the setting's; the others keep their numbers, which is all the same to pgbench.
+        Some(Self {
+            text: asked.to_owned(),
+            values: self.values.clone(),
+        })
+    }
+
     /// The statement as a script of pgbench, which calls the values `:p1`, `:p2`, …
     pub(crate) fn script(&self) -> String {
         let mut script = String::with_capacity(self.text.len());
@@ -42,8 +53,16 @@ pub(crate) async fn observe(
     issuer: &Issuer,
     workloads: &mut [Workload],
 ) -> Result<(), BenchError> {
-    let logged = format!("{database}?options=-c%20log_statement%3Dall");
-    let instance = program.serve(&logged, issuer).await?;
+    // Only a superuser may say so, and it holds for the sessions that begin from now on.
+    let server = data::connect(&postgres.url("postgres")).await?;
+    let of_role = format!("alter role {APPLICATION_ROLE} in database {}", data::GUARDED);
+    server
+        .batch_execute(&format!("{of_role} set log_statement = 'all'"))
+        .await?;
+    let instance = program.serve(database, issuer).await?;
+    server
+        .batch_execute(&format!("{of_role} reset log_statement"))
+        .await?;
     for workload in workloads {
         // The first time, the project itself is looked up too.
         ask(&instance, workload).await?;
@@ -105,6 +124,21 @@ fn values_of(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_is_asked_bare_too() {
+        let under_policy = Statement {
+            text: "select x.* from (select set_config('app.project', $1, true) as project offset 0) s cross join \
+                   lateral (select i.* from (select a from b where c = $2 limit $3) i where s.project is not null \
+                   offset 0) x"
+                .to_owned(),
+            values: ["large", "large", "11"].map(str::to_owned).to_vec(),
+        };
+        let bare = under_policy.bare().expect("it is under a policy");
+        assert_eq!(bare.text, "select a from b where c = $2 limit $3");
+        assert_eq!(bare.values, under_policy.values);
+        assert_eq!(bare.bare(), None);
+    }
 
     #[test]
     fn statements_and_their_values_are_read_from_a_log() {

@@ -1,10 +1,12 @@
-//! Tokens: nothing but the token that was signed is good, however little of it was changed.
+//! Tokens, API keys and key sets: nothing but the token that was signed is good, however little of it was changed.
 
 #![no_main]
 
 use std::sync::LazyLock;
 
-use billfold_auth::{DevelopmentIssuer, TokenRequest, Verifier};
+use billfold_auth::{
+    ApiKey, DevelopmentIssuer, TokenRequest, Verifier, check_key_set_form, check_token_form,
+};
 use billfold_domain::{ProjectId, UtcTimestamp};
 use time::Duration;
 
@@ -28,10 +30,12 @@ static GOOD: LazyLock<(Verifier, String)> = LazyLock::new(|| {
         lifetime: Duration::hours(1),
     };
     let token = issuer.issue(&request, now).expect("a token");
-    (
-        Verifier::new(issuer.verifier_config(), now).expect("a verifier"),
-        token,
-    )
+    // Nothing is waited for: the key set is there.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let verifier = runtime.block_on(Verifier::new(issuer.verifier_config(), now));
+    (verifier.expect("a verifier"), token)
 });
 
 libfuzzer_sys::fuzz_target!(|input: (&str, Vec<Edit<'_>>)| {
@@ -39,6 +43,10 @@ libfuzzer_sys::fuzz_target!(|input: (&str, Vec<Edit<'_>>)| {
     let (verifier, good) = &*GOOD;
     let now = UtcTimestamp::from_seconds(NOW);
     assert!(verifier.verify(made_up, now).is_err());
+    // Its form may be good; its signature is not.
+    let _ = check_token_form(made_up, now);
+    let _ = check_key_set_form(made_up.as_bytes());
+    let _ = ApiKey::parse(made_up);
     let mut edited: Vec<char> = good.chars().collect();
     for (place, removed, text) in edits {
         let start = usize::from(place) % (edited.len() + 1);

@@ -113,6 +113,13 @@ impl Clients {
         token.clone()
     }
 
+    /// A token of a project's backend, and one of a user of it.
+    pub(crate) fn tokens(&self, project: &str, user: &str) -> (String, String) {
+        let [backend, user] =
+            [Face::Project, Face::Account].map(|face| self.token(Caller { project, user, face }));
+        (backend, user)
+    }
+
     /// Things are being broken from now on: nobody can expect an answer in time.
     pub(crate) fn expect_faults(&self) {
         *self.mended.lock() = None;

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use billfold_domain::{ProjectId, ProjectScope};
 use billfold_store::{DatabaseOptions, Operations};
-use billfold_test_support::{PostgresServer, PostgresServerOptions, SqliteFile, TcpProxy};
+use billfold_test_support::{
+    APPLICATION_ROLE, OWNER_ROLE, PostgresServer, PostgresServerOptions, SqliteFile, TcpProxy,
+};
 use clap::ValueEnum;
 use tokio_postgres::{Client, NoTls};
 
@@ -52,7 +54,7 @@ impl DatabaseKind {
 pub(crate) struct Postgres {
     pub(crate) server: PostgresServer,
     pub(crate) proxy: TcpProxy,
-    /// Its address for the judge, who does not go by the proxy.
+    /// Its address for the judge, who does not go by the proxy and sees past every policy.
     url: String,
 }
 
@@ -100,8 +102,17 @@ impl Database {
             Self::Postgres(postgres) => {
                 let direct = format!("127.0.0.1:{}/", postgres.server.port());
                 let by_proxy = format!("{}/", postgres.proxy.address());
-                postgres.url.replace(&direct, &by_proxy)
+                let as_application = postgres.server.url_as(APPLICATION_ROLE, NAME);
+                as_application.replace(&direct, &by_proxy)
             }
+        }
+    }
+
+    /// Its address for whoever migrates it, and the role that the instances work as, where there are roles.
+    pub(crate) fn migration(&self) -> Option<(String, &'static str)> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(postgres) => Some((postgres.server.url_as(OWNER_ROLE, NAME), APPLICATION_ROLE)),
         }
     }
 
@@ -144,6 +155,26 @@ impl Database {
             available: row.get(3),
         });
         Ok(Some(rows.collect()))
+    }
+
+    /// A digest of each table's rows, where they can be read by SQL. What the background writes by itself is left out.
+    pub(crate) async fn digests(&self) -> Result<Vec<String>, TortureError> {
+        let Self::Postgres(postgres) = self else {
+            return Ok(Vec::new());
+        };
+        let client = postgres.connect().await?;
+        let tables = "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace \
+                      and relname not in ('chores', 'stripe_reads') order by 1";
+        let mut digests = Vec::new();
+        for table in client.query(tables, &[]).await? {
+            let table: String = table.get(0);
+            let digest = format!(
+                "select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from \"{table}\" t"
+            );
+            let digest: String = client.query_one(&digest, &[]).await?.get(0);
+            digests.push(format!("{table} {digest}"));
+        }
+        Ok(digests)
     }
 
     /// The stored webhook events whose identifiers begin so, by project and identifier, where they can be read by SQL.

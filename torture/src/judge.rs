@@ -41,6 +41,20 @@ pub(crate) enum Invariant {
     TooManyCalls,
     /// The first good answer comes within five seconds of the database accepting connections.
     SlowToRecover,
+    /// A tenant whose Stripe hangs costs the others nothing.
+    OthersPay,
+    /// Whatever is sent, no answer is a fault of the server's, and it lives on.
+    ServerFault,
+    /// What is refused changes nothing.
+    HostileEffect,
+    /// What is refused costs little memory.
+    MemoryGrew,
+    /// An instance and whoever stands before it see the same requests, and each answer goes to who asked.
+    Desynchronised,
+    /// A slow connection is ended at its limit.
+    AttackerHeld,
+    /// Who behaves is answered, whatever others do.
+    GoodTrafficHurt,
 }
 
 /// A broken invariant.

@@ -6,6 +6,7 @@
 
 mod clients;
 mod database;
+mod edge;
 mod history;
 mod judge;
 #[cfg(test)]
@@ -35,7 +36,7 @@ const LONGEST_SECONDS: (u64, u64) = (3_600, 300);
 #[derive(Clone, Debug, Parser)]
 #[command(name = "billfold-torture")]
 struct Options {
-    /// What to break: all, or some of kill, postgres, stripe, idempotency, webhooks.
+    /// What to break: all, or some of kill, postgres, stripe, idempotency, bulkheads, webhooks, hostile, smuggling, slow.
     #[arg(default_value = "all", value_name = "SCENARIO")]
     scenarios: Vec<String>,
     /// On which database: sqlite, postgres or both.

@@ -18,6 +18,8 @@ use crate::{
     token::Issuer,
 };
 
+pub(crate) use crate::program::Serving;
+
 /// The projects of a run.
 const PROJECTS: [&str; 2] = ["amber", "birch"];
 
@@ -81,6 +83,16 @@ impl Platform {
         kind: DatabaseKind,
         instances_die: bool,
     ) -> Result<Self, TortureError> {
+        Self::start_serving(run, kind, instances_die, Serving::default()).await
+    }
+
+    /// Starts everything, with instances that are told more than usual.
+    pub(crate) async fn start_serving(
+        run: &Run,
+        kind: DatabaseKind,
+        instances_die: bool,
+        serving: Serving,
+    ) -> Result<Self, TortureError> {
         let directory = tempfile::tempdir()?;
         let program = Program::find(run.billfold.as_deref(), directory.path())?;
         let sandbox = Sandbox::start(&program).await?;
@@ -90,11 +102,23 @@ impl Platform {
             database: database.url(),
             issuer: issuer.argument(),
             stripe: sandbox.url.clone(),
+            serving,
         };
         let tenants: Vec<Tenant> = PROJECTS.into_iter().map(Tenant::named).collect();
-        program.call(&["migrate"], &options.database, "").await?;
+        match database.migration() {
+            Some((owner, role)) => {
+                let arguments = ["migrate", "--application-role", role];
+                program.call(&arguments, &owner, "").await?;
+            }
+            None => program.call(&["migrate"], &options.database, "").await?,
+        }
         for tenant in &tenants {
-            let key = ["--stripe-publishable-key", &tenant.publishable_key];
+            let key = [
+                "--stripe-publishable-key",
+                &tenant.publishable_key,
+                "--stripe-api-base",
+                &options.stripe,
+            ];
             let arguments = [&["project", "create", &tenant.name], &key[..]].concat();
             program
                 .call(&arguments, &options.database, &tenant.secret_key)
@@ -245,6 +269,50 @@ impl Platform {
         };
         let answer = self.clients.ask(caller, Method::GET, path, None).await;
         Ok(answer.ok_or("the judge's own question was not answered")?.body)
+    }
+
+    /// Saves a good card for a user, and gives its id.
+    pub(crate) async fn save_one(&self, project: &str, user: &str) -> Result<String, TortureError> {
+        let tenant = self.tenants.iter().find(|tenant| tenant.name == project);
+        let id = self
+            .sandbox
+            .make_card(tenant.ok_or("there is no such tenant")?, "tok_visa")
+            .await?;
+        let caller = Caller {
+            project,
+            user,
+            face: Face::Project,
+        };
+        let body = serde_json::json!({"id": id, "user": user});
+        let path = format!("/projects/{project}/paymentMethods");
+        let saved = self.clients.ask(caller, Method::POST, &path, Some(body)).await;
+        let saved = saved.ok_or("a good card was not saved")?;
+        let id = saved.body["id"].as_str().ok_or("a saved card has no id")?;
+        Ok(id.to_owned())
+    }
+
+    /// All that a tenant could notice: what is shown, what the tables hold, and what is at Stripe.
+    pub(crate) async fn state(&self) -> Result<String, TortureError> {
+        let open = self.database.open_operations(&self.tenants).await?;
+        let evidence = self.evidence(open).await?;
+        let Evidence {
+            rows,
+            customers,
+            methods,
+            intents,
+            effects,
+            open_operations,
+            ..
+        } = &evidence;
+        let digests = self.database.digests().await?;
+        Ok(format!(
+            "{rows:?} {customers:?} {methods:?} {intents:?} {effects:?} {open_operations:?} {digests:?}"
+        ))
+    }
+
+    /// A client as any program has one.
+    pub(crate) fn http_client(&self) -> reqwest::Client {
+        self.http.clone()
     }
 
     /// The last lines of each instance's log.

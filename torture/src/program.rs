@@ -19,6 +19,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What the processes write to their logs: enough to explain a failure.
 const LOG: &str = "warn,actix_server=error";
 
+/// The master key of every run: what it seals is thrown away with the run.
+const MASTER_KEY: &str = "torture:YSBtYXN0ZXIga2V5IGZvciB0cmlhbHMsIDMyIGJ5dGU=";
+/// Few users and projects ask for all that the instances give, and have many cards refused. Limits would only thin the load.
+const OUT_OF_THE_WAY: [(&str, &str); 6] = [
+    ("BILLFOLD_RATE_LIMIT_PROJECT_READS", "0"),
+    ("BILLFOLD_RATE_LIMIT_PROJECT_WRITES", "0"),
+    ("BILLFOLD_RATE_LIMIT_USER", "0"),
+    ("BILLFOLD_RATE_LIMIT_SETUP_INTENTS", "1000000"),
+    ("BILLFOLD_RATE_LIMIT_FAILED_CARDS", "1000000"),
+    ("BILLFOLD_RATE_LIMIT_PROJECT_FAILED_CARDS", "1000000"),
+];
+
 /// How many lines of the logs are kept.
 const MOST_LINES: usize = 40;
 
@@ -55,6 +67,8 @@ impl Program {
         command
             .args(arguments)
             .env("BILLFOLD_LOG", LOG)
+            .env("BILLFOLD_MASTER_KEYS", MASTER_KEY)
+            .envs(OUT_OF_THE_WAY)
             .current_dir(&self.directory);
         command
     }
@@ -102,6 +116,16 @@ pub(crate) struct ServeOptions {
     pub(crate) database: String,
     pub(crate) issuer: String,
     pub(crate) stripe: String,
+    pub(crate) serving: Serving,
+}
+
+/// What a scenario asks of the instances beyond the usual.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Serving {
+    /// More arguments of `billfold serve`.
+    pub(crate) more: Vec<String>,
+    /// What the log says, where that is not the usual.
+    pub(crate) log: Option<&'static str>,
 }
 
 /// A running `billfold serve`, on the same port after each restart. Killed on drop.
@@ -168,6 +192,16 @@ impl Instance {
         }
     }
 
+    /// Its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Everything that it has logged since it was started last.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.process.stderr_lines()
+    }
+
     /// The last lines of its log.
     pub(crate) fn complaints(&mut self) -> &[String] {
         self.read_log();
@@ -195,7 +229,11 @@ fn spawn(program: &Program, options: &ServeOptions, port: u16) -> Result<Process
         "--stripe-api-base",
         &options.stripe,
     ]);
+    command.args(&options.serving.more);
     command.env("BILLFOLD_DATABASE_URL", &options.database);
+    if let Some(log) = options.serving.log {
+        command.env("BILLFOLD_LOG", log);
+    }
     Ok(Process::spawn(&mut command)?)
 }
 

@@ -159,6 +159,25 @@ impl Sandbox {
         Ok(())
     }
 
+    /// Gives no answer to any call on one tenant's account, each for so long.
+    pub(crate) async fn hang(&self, tenant: &Tenant, milliseconds: u64) -> Result<(), TortureError> {
+        let state = self
+            .control(&format!("state?account={}", tenant.secret_key))
+            .await?;
+        let accounts = state["accounts"].as_object();
+        let account = accounts.and_then(|accounts| accounts.keys().next());
+        let account = account.ok_or("the tenant has no account yet")?;
+        let rule = json!({
+            "kind": "hang_before", "path": "/v1/", "account": account, "count": UNLIMITED, "milliseconds": milliseconds,
+        });
+        let request = self
+            .http
+            .post(format!("{}/_sandbox/faults", self.url))
+            .json(&rule);
+        request.send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// Ends the faults, and says how many requests they struck.
     pub(crate) async fn end_faults(&self) -> Result<u64, TortureError> {
         let listed = self.control("faults").await?;

@@ -54,21 +54,73 @@ impl<'a> Claims<'a> {
         rules: &ClaimRules,
         now: UtcTimestamp,
     ) -> Result<Self, TokenError> {
+        let CommonClaims {
+            subject,
+            expires_at,
+            window,
+        } = CommonClaims::read(payload, rules, now)?;
+        let project = ProjectId::parse(string(payload, Claim::Project)?)
+            .map_err(|_| TokenError::ClaimInvalid(Claim::Project))?;
+        Ok(Self {
+            subject,
+            project,
+            scopes: scopes(payload)?.of_tenant(),
+            timezone: timezone(payload),
+            expires_at,
+            window,
+        })
+    }
+}
+
+/// What the tokens of tenants and of operators have in common.
+struct CommonClaims<'a> {
+    subject: &'a str,
+    expires_at: UtcTimestamp,
+    window: Window,
+}
+
+impl<'a> CommonClaims<'a> {
+    fn read(
+        payload: &'a Map<String, Value>,
+        rules: &ClaimRules,
+        now: UtcTimestamp,
+    ) -> Result<Self, TokenError> {
         check_audience(payload, &rules.audience)?;
         let subject = string(payload, Claim::Subject)?;
         if !is_subject(subject) {
             return Err(TokenError::ClaimInvalid(Claim::Subject));
         }
         let (expires_at, window) = times(payload, rules.maximum_lifetime, now)?;
-        let project = ProjectId::parse(string(payload, Claim::Project)?)
-            .map_err(|_| TokenError::ClaimInvalid(Claim::Project))?;
         Ok(Self {
             subject,
-            project,
-            scopes: scopes(payload)?,
-            timezone: timezone(payload),
             expires_at,
             window,
+        })
+    }
+}
+
+/// The claims of an operator's token, each found good at the present time.
+pub(crate) struct OperatorClaims<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) scopes: Scopes,
+    pub(crate) expires_at: UtcTimestamp,
+}
+
+impl<'a> OperatorClaims<'a> {
+    /// Reads them, and refuses a token that names a project, even by `null`.
+    pub(crate) fn read(
+        payload: &'a Map<String, Value>,
+        rules: &ClaimRules,
+        now: UtcTimestamp,
+    ) -> Result<Self, TokenError> {
+        let common = CommonClaims::read(payload, rules, now)?;
+        if payload.contains_key(Claim::Project.as_str()) {
+            return Err(TokenError::ProjectNamed);
+        }
+        Ok(Self {
+            subject: common.subject,
+            scopes: scopes(payload)?.of_operator(),
+            expires_at: common.expires_at,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use billfold_domain::ProjectId;
 use time::Duration;
 
-use crate::{DEFAULT_AUDIENCE, DEFAULT_MAXIMUM_LIFETIME, DEVELOPMENT_ISSUER, KeySetError};
+use crate::{DEFAULT_AUDIENCE, DEFAULT_MAXIMUM_LIFETIME, DEVELOPMENT_ISSUER, KeySetError, KeySetUrl};
 
 /// Where an issuer's key set comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,23 +13,23 @@ use crate::{DEFAULT_AUDIENCE, DEFAULT_MAXIMUM_LIFETIME, DEVELOPMENT_ISSUER, KeyS
 pub enum KeySource {
     /// A file on this machine, read again when it changes. Replace it by renaming, so that it is never half there.
     File(PathBuf),
+    /// An https address, fetched every 20 seconds in the background ([`KeyRefresher`](crate::KeyRefresher)).
+    Https(KeySetUrl),
     /// The key set itself, as JSON text; it never changes.
     Inline(String),
 }
 
 impl KeySource {
-    /// Takes what an operator wrote for a key set's place: a path. A URL is refused with what to do instead.
+    /// Takes what an operator wrote for a key set's place: an https address, or a path.
     pub fn parse(text: &str) -> Result<Self, KeySetError> {
-        refuse_url(text)?;
-        Ok(Self::File(PathBuf::from(text)))
-    }
-
-    /// Refuses a path that is meant as a URL.
-    pub(crate) fn check(&self) -> Result<(), KeySetError> {
-        match self {
-            Self::File(path) => path.to_str().map_or(Ok(()), refuse_url),
-            Self::Inline(_) => Ok(()),
+        let starts_with = |scheme: &str| {
+            text.get(..scheme.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        if starts_with("https:") || starts_with("http:") {
+            return KeySetUrl::parse(text).map(Self::Https);
         }
+        Ok(Self::File(PathBuf::from(text)))
     }
 }
 
@@ -37,22 +37,9 @@ impl fmt::Display for KeySource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(formatter),
+            Self::Https(url) => url.fmt(formatter),
             Self::Inline(_) => formatter.write_str("inline key set"),
         }
-    }
-}
-
-fn refuse_url(text: &str) -> Result<(), KeySetError> {
-    let starts_with = |scheme: &str| {
-        text.get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    if starts_with("http://") {
-        Err(KeySetError::InsecureUrl)
-    } else if starts_with("https://") {
-        Err(KeySetError::UrlUnsupported)
-    } else {
-        Ok(())
     }
 }
 
@@ -85,6 +72,8 @@ pub struct VerifierConfig {
     pub maximum_lifetime: Duration,
     /// Whether a development issuer and its keys are accepted. Not by default: production must refuse them.
     pub development_allowed: bool,
+    /// A PEM file of certificate authorities that are trusted beside the system's where key sets are fetched.
+    pub authorities: Option<PathBuf>,
 }
 
 impl Default for VerifierConfig {
@@ -94,6 +83,7 @@ impl Default for VerifierConfig {
             audience: DEFAULT_AUDIENCE.to_owned(),
             maximum_lifetime: DEFAULT_MAXIMUM_LIFETIME,
             development_allowed: false,
+            authorities: None,
         }
     }
 }
@@ -103,7 +93,7 @@ impl Default for VerifierConfig {
 pub enum ConfigError {
     /// There is no issuer.
     #[error(
-        "no token issuer is configured: configure at least one, with its name (iss) and its key set's file"
+        "no token issuer is configured: configure at least one, with its name (iss) and its key set's address or file"
     )]
     NoIssuer,
     /// An issuer's name is empty, too long or has control characters.
@@ -119,6 +109,14 @@ pub enum ConfigError {
         "the token issuer {issuer} is configured twice: keep one, and put all of its keys into its one key set"
     )]
     IssuerRepeated {
+        /// The name.
+        issuer: String,
+    },
+    /// An issuer of operators' tokens is bound to a project.
+    #[error(
+        "the operators' token issuer {issuer} is bound to a project, and operators speak for none: leave ;PROJECT away"
+    )]
+    OperatorBound {
         /// The name.
         issuer: String,
     },
@@ -138,6 +136,16 @@ pub enum ConfigError {
     /// The longest lifetime is under a second.
     #[error("the longest token lifetime must be at least one second: 86400 seconds are usual")]
     LifetimeInvalid,
+    /// The file of certificate authorities cannot be used.
+    #[error(
+        "the certificate authorities for token issuers cannot be read from {} ({reason}): give a file of certificates in PEM", .path.display()
+    )]
+    AuthoritiesUnusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An issuer's key set cannot be used.
     #[error("the token issuer {issuer} has an unusable key set ({place}): {error}")]
     KeySet {

@@ -13,7 +13,8 @@ use serde_json::json;
 use time::Duration;
 
 use crate::{
-    DEFAULT_AUDIENCE, DEFAULT_MAXIMUM_LIFETIME, IssuerConfig, KeySource, Scopes, VerifierConfig,
+    DEFAULT_AUDIENCE, DEFAULT_MAXIMUM_LIFETIME, DEFAULT_OPERATOR_AUDIENCE, IssuerConfig, KeySource, Scopes,
+    VerifierConfig,
     claims::{is_subject, is_timezone},
     development_key::{self, SigningKey},
     key::DEVELOPMENT_KEY_PREFIX,
@@ -89,6 +90,17 @@ pub struct TokenRequest {
     pub lifetime: Duration,
 }
 
+/// What an operator's token shall say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorTokenRequest {
+    /// Who the operator is. 1 to 255 characters.
+    pub subject: String,
+    /// What it allows.
+    pub scopes: Scopes,
+    /// How long it lasts, in whole seconds: 1 second to 24 hours.
+    pub lifetime: Duration,
+}
+
 /// Signs tokens with an Ed25519 key that lies in a directory.
 pub struct DevelopmentIssuer {
     key: SigningKey,
@@ -160,22 +172,21 @@ impl DevelopmentIssuer {
         }
     }
 
+    /// A configuration that trusts this issuer and no other for operators' tokens.
+    pub fn operator_verifier_config(&self) -> VerifierConfig {
+        VerifierConfig {
+            issuers: vec![self.issuer_config()],
+            development_allowed: true,
+            ..VerifierConfig::for_operators()
+        }
+    }
+
     /// A signed token. What is issued is also accepted, from now until its lifetime is over.
     pub fn issue(&self, request: &TokenRequest, now: UtcTimestamp) -> Result<String, IssueError> {
-        if !is_subject(&request.subject) {
-            return Err(IssueError::SubjectInvalid);
-        }
-        if !(Duration::SECOND..=DEFAULT_MAXIMUM_LIFETIME).contains(&request.lifetime) {
-            return Err(IssueError::LifetimeInvalid);
-        }
+        check(&request.subject, request.lifetime)?;
         if !request.timezone.as_deref().is_none_or(is_timezone) {
             return Err(IssueError::TimezoneInvalid);
         }
-        let header = Header {
-            typ: Some("at+jwt".to_owned()),
-            kid: Some(self.key_id.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
         let issued_at = now.seconds();
         let mut claims = json!({
             "iss": DEVELOPMENT_ISSUER,
@@ -189,8 +200,45 @@ impl DevelopmentIssuer {
         if let Some(timezone) = &request.timezone {
             claims["timezone"] = timezone.as_str().into();
         }
-        jsonwebtoken::encode(&header, &claims, &self.key.key).map_err(|_| IssueError::SigningFailed)
+        self.sign(&claims)
     }
+
+    /// A signed token for an operator, under the same rules.
+    pub fn issue_operator(
+        &self,
+        request: &OperatorTokenRequest,
+        now: UtcTimestamp,
+    ) -> Result<String, IssueError> {
+        check(&request.subject, request.lifetime)?;
+        let issued_at = now.seconds();
+        self.sign(&json!({
+            "iss": DEVELOPMENT_ISSUER,
+            "aud": DEFAULT_OPERATOR_AUDIENCE,
+            "sub": request.subject,
+            "iat": issued_at,
+            "exp": issued_at + request.lifetime.whole_seconds(),
+            "scope": request.scopes.to_string(),
+        }))
+    }
+
+    fn sign(&self, claims: &serde_json::Value) -> Result<String, IssueError> {
+        let header = Header {
+            typ: Some("at+jwt".to_owned()),
+            kid: Some(self.key_id.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        jsonwebtoken::encode(&header, claims, &self.key.key).map_err(|_| IssueError::SigningFailed)
+    }
+}
+
+fn check(subject: &str, lifetime: Duration) -> Result<(), IssueError> {
+    if !is_subject(subject) {
+        return Err(IssueError::SubjectInvalid);
+    }
+    if !(Duration::SECOND..=DEFAULT_MAXIMUM_LIFETIME).contains(&lifetime) {
+        return Err(IssueError::LifetimeInvalid);
+    }
+    Ok(())
 }
 
 impl fmt::Debug for DevelopmentIssuer {

@@ -101,6 +101,9 @@ pub enum TokenError {
     /// `iss` names no configured issuer.
     #[error("the issuer is not configured")]
     IssuerUnknown,
+    /// The issuer's key set could not be fetched for [`KEY_SET_OUTAGE_LIMIT`](crate::KEY_SET_OUTAGE_LIMIT).
+    #[error("the issuer's key set could not be fetched for a day, so its keys are no longer relied on")]
+    KeysOutdated,
     /// The issuer has no such key, or no longer.
     #[error("the issuer has no key of this kid")]
     KeyUnknown,
@@ -134,6 +137,9 @@ pub enum TokenError {
     /// `scope` and `scopes` are both present and do not say the same.
     #[error("scope and scopes do not agree")]
     ScopesDiffer,
+    /// A token for operators names a project: it is one for tenants, whoever signed it.
+    #[error("an operator's token names a project")]
+    ProjectNamed,
     /// The issuer is bound to another project than the token's.
     #[error("the issuer may not speak for this project")]
     ProjectNotOfIssuer,

@@ -14,15 +14,18 @@ pub enum Scope {
     AccountRead = 1 << 2,
     /// Writing on the account API.
     AccountWrite = 1 << 3,
+    /// Everything on the operator API.
+    OperatorWrite = 1 << 4,
 }
 
 impl Scope {
     /// Every scope, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ProjectRead,
         Self::ProjectWrite,
         Self::AccountRead,
         Self::AccountWrite,
+        Self::OperatorWrite,
     ];
 
     /// The scope as tokens write it.
@@ -32,6 +35,7 @@ impl Scope {
             Self::ProjectWrite => "project:write",
             Self::AccountRead => "account:read",
             Self::AccountWrite => "account:write",
+            Self::OperatorWrite => "operator:write",
         }
     }
 }
@@ -56,7 +60,8 @@ impl FromStr for Scope {
 /// A text names no scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown scope: use project:read, project:write, account:read and account:write, separated by spaces"
+    "unknown scope: use project:read, project:write, account:read and account:write, separated by spaces, \
+     or operator:write for an operator"
 )]
 pub struct UnknownScope;
 
@@ -88,6 +93,18 @@ impl Scopes {
     #[must_use]
     pub const fn with(self, scope: Scope) -> Self {
         Self(self.0 | scope as u8)
+    }
+
+    /// Those of tenants' tokens: no tenant is an operator, whatever its token says.
+    #[must_use]
+    pub(crate) const fn of_tenant(self) -> Self {
+        Self(self.0 & !(Scope::OperatorWrite as u8))
+    }
+
+    /// Those of operators' tokens: no operator acts for a tenant.
+    #[must_use]
+    pub(crate) const fn of_operator(self) -> Self {
+        Self(self.0 & Scope::OperatorWrite as u8)
     }
 
     /// Whether the scope is in the set.

@@ -112,6 +112,14 @@ identifier!(
     /// 1 to 255 characters of `[A-Za-z0-9_]`.
     StripeAccountId, 255, WORD
 );
+identifier!(
+    /// An API key's public name, by which it is listed and revoked. It opens nothing. 1 to 64 characters of `[A-Za-z0-9_]`.
+    ApiKeyId, 64, WORD
+);
+identifier!(
+    /// An event of the audit log (`aud_…`). 1 to 64 characters of `[A-Za-z0-9_]`.
+    AuditEventId, 64, WORD
+);
 
 #[cfg(test)]
 mod tests {

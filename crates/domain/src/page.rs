@@ -34,13 +34,13 @@ impl PageLimit {
 
 /// Where in the list a page lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Position {
+pub enum Position<Id = PaymentMethodId> {
     /// At the newest item.
     Start,
     /// The items immediately following (older than) this one.
-    After(PaymentMethodId),
+    After(Id),
     /// The items immediately preceding (newer than) this one, still newest first.
-    Before(PaymentMethodId),
+    Before(Id),
 }
 
 /// Which page of which payment methods.

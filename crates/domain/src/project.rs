@@ -1,6 +1,6 @@
 //! The tenant, and the proof that a caller may act for it.
 
-use crate::ProjectId;
+use crate::{Position, ProjectId};
 
 /// Proof that the caller may act for one project, and for no other.
 ///
@@ -21,3 +21,28 @@ impl ProjectScope {
         &self.0
     }
 }
+
+/// Whether a project works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProjectStatus {
+    /// It does.
+    Active,
+    /// An operator has shut it. To its callers it is as if it were not there, until an operator opens it again.
+    Disabled,
+    /// It is on its way out, which nothing takes back. To its callers it is as if it were not there.
+    Deleting,
+}
+
+impl ProjectStatus {
+    /// The status as one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Deleting => "deleting",
+        }
+    }
+}
+
+/// Where in the list of projects, which goes by name, a page lies: beside a name, whether or not there is a project of it.
+pub type ProjectPosition = Position<ProjectId>;

@@ -6,32 +6,29 @@ use std::{
     time::Duration,
 };
 
-use actix_cors::Cors;
 use actix_web::{
-    App, HttpServer,
+    App,
     dev::{Server, ServerHandle},
-    http::{Method, header},
     middleware::from_fn,
     web,
 };
-use billfold_auth::{ConfigError, Verifier, VerifierConfig};
+use billfold_auth::{ApiKeyPepper, ConfigError, KeyRefresher, OperatorVerifier, Verifier, VerifierConfig};
 use billfold_domain::{Clock, SystemClock};
 use billfold_service::{
-    Reconciler, Service, ServiceOptions, UlidIdentifiers, WebhookWorker, WebhookWorkerOptions,
+    Presence, Reconciler, Service, ServiceOptions, UlidIdentifiers, WebhookWorker, WebhookWorkerOptions,
 };
-use billfold_store::Database;
+use billfold_store::{Database, Projects};
 use billfold_stripe::{ClientError, ClientOptions, StripeClient};
+use billfold_vault::Vault;
+use tokio::net::TcpSocket;
 
-use crate::{auth::Gate, request_id, routes};
-
-/// Which pages may call the account API from a browser.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CorsOrigins {
-    /// Every page: for development.
-    Any,
-    /// The pages of these origins, such as `https://app.example.com`.
-    Listed(Vec<String>),
-}
+pub use crate::edge::{EdgeLimits, cors::CorsOrigins};
+use crate::{
+    audit,
+    auth::Gate,
+    edge::{self, cors},
+    rate_limit, request_id, routes,
+};
 
 /// Everything that an instance is built from.
 pub struct Settings {
@@ -39,14 +36,22 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The database, made on the runtime that the instance is built on.
     pub database: Database,
+    /// The master keys of the projects' secrets.
+    pub vault: Vault,
     /// Whose tokens are good.
     pub verifier: VerifierConfig,
+    /// What API keys are hashed with: the same in every instance of an installation. `None` takes no API key.
+    pub api_key_pepper: Option<ApiKeyPepper>,
+    /// Whose tokens are good for operators; `None` leaves the operator API away.
+    pub operators: Option<VerifierConfig>,
     /// How Stripe is called.
     pub stripe: ClientOptions,
     /// What the use cases may be told.
     pub service: ServiceOptions,
-    /// Which pages may call the account API.
+    /// Which pages may call the account API for every project's users.
     pub cors_origins: CorsOrigins,
+    /// What clients may take of it.
+    pub edge: EdgeLimits,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Threads that serve requests; `None` takes one a processor.
@@ -58,15 +63,19 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The usual settings around a database and a set of issuers.
-    pub fn new(database: Database, verifier: VerifierConfig) -> Self {
+    /// The usual settings around a database, its master keys and a set of issuers.
+    pub fn new(database: Database, vault: Vault, verifier: VerifierConfig) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database,
+            vault,
             verifier,
+            api_key_pepper: None,
+            operators: None,
             stripe: ClientOptions::default(),
             service: ServiceOptions::default(),
             cors_origins: CorsOrigins::Listed(Vec::new()),
+            edge: EdgeLimits::default(),
             clock: Arc::new(SystemClock),
             workers: None,
             reconciler: true,
@@ -133,26 +142,31 @@ pub struct Application {
     service: Service,
     reconciler: Option<Reconciler>,
     webhook_worker: Option<WebhookWorker>,
+    _key_refreshers: Vec<KeyRefresher>,
+    presence: Option<Presence>,
 }
 
 impl Application {
-    /// Starts to listen and to answer.
-    #[expect(
-        clippy::unused_async,
-        reason = "starting may come to wait; callers should not notice"
-    )]
+    /// Starts to listen and to answer, as soon as the key set of every issuer is there.
     pub async fn build(settings: Settings) -> Result<Self, BuildError> {
         let Settings {
             listen,
             clock,
             cors_origins,
+            edge,
             workers,
             ..
         } = settings;
         let stripe = StripeClient::new(settings.stripe)?;
-        let verifier = Verifier::new(settings.verifier, clock.now())?;
+        let verifier = Arc::new(Verifier::new(settings.verifier, clock.now()).await?);
+        let operators = match settings.operators {
+            Some(operators) => Some(OperatorVerifier::new(operators, clock.now()).await?),
+            None => None,
+        };
+        let projects = Projects::new(settings.database.clone(), settings.vault);
         let service = Service::new(
             settings.database,
+            projects,
             stripe,
             Arc::clone(&clock),
             Arc::new(UlidIdentifiers),
@@ -162,14 +176,25 @@ impl Application {
             address: listen,
             error,
         };
-        let listener = TcpListener::bind(listen).map_err(not_listening)?;
+        let listener = listener(listen, edge.backlog).map_err(not_listening)?;
         let address = listener.local_addr().map_err(not_listening)?;
+        // Before the first request, so that a new instance does not begin with the whole of what it shares.
+        let presence = service.announce().await;
         let reconciler = settings.reconciler.then(|| service.start_reconciler());
         let webhook_worker = settings
             .webhook_worker
             .map(|options| service.start_webhook_worker(options));
-        let gate = Gate { verifier, clock };
-        let server = server(listener, service.clone(), gate, cors_origins, workers).map_err(not_listening)?;
+        let key_refreshers = std::iter::once(verifier.keep_fresh(&clock))
+            .chain(operators.iter().map(|operators| operators.keep_fresh(&clock)))
+            .collect();
+        let gate = Gate {
+            verifier,
+            operators,
+            clock,
+            api_key_pepper: settings.api_key_pepper,
+        };
+        let server =
+            server(listener, service.clone(), gate, cors_origins, edge, workers).map_err(not_listening)?;
         let handle = server.handle();
         Ok(Self {
             address,
@@ -178,6 +203,8 @@ impl Application {
             service,
             reconciler,
             webhook_worker,
+            _key_refreshers: key_refreshers,
+            presence,
         })
     }
 
@@ -221,6 +248,9 @@ impl Application {
             if let Err(error) = self.finished().await {
                 tracing::error!(%error, "the server ended badly");
             }
+            if let Some(presence) = self.presence.take() {
+                presence.leave().await;
+            }
             self.service.idle().await;
             if let Some(reconciler) = self.reconciler.take() {
                 reconciler.stop().await;
@@ -228,6 +258,7 @@ impl Application {
             if let Some(webhook_worker) = self.webhook_worker.take() {
                 webhook_worker.stop().await;
             }
+            self.service.record_api_key_uses().await;
         };
         let ended = tokio::time::timeout_at(deadline, ending).await;
         ended.map_err(|_| Unfinished {
@@ -243,54 +274,58 @@ impl Drop for Application {
     }
 }
 
+/// Listens, and lets the system hold so many connections until they are taken.
+fn listener(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A server that starts anew takes its address at once, whatever connections of the one before are still known.
+    socket.set_reuseaddr(true)?;
+    // Each connection takes it over. Left to itself the system would keep megabytes for each client that reads nothing.
+    socket.set_send_buffer_size(EdgeLimits::UNSENT_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(backlog)?.into_std()
+}
+
 fn server(
     listener: TcpListener,
     service: Service,
     gate: Gate,
     cors_origins: CorsOrigins,
+    limits: EdgeLimits,
     workers: Option<usize>,
 ) -> std::io::Result<Server> {
     let service = web::Data::new(service);
+    let has_operators = gate.operators.is_some();
     let gate = web::Data::new(gate);
-    let mut server = HttpServer::new(move || {
+    let cors_origins = web::Data::new(cors_origins);
+    edge::start(listener, limits, workers, move || {
         App::new()
             .app_data(service.clone())
             .app_data(gate.clone())
-            .configure(|config| routes::configure(config, |path| !routes::is_account(path)))
+            .app_data(cors_origins.clone())
+            .app_data(limits)
+            .configure(|config| {
+                routes::configure(config, |path| {
+                    !routes::is_account(path) && (has_operators || !routes::is_operator(path))
+                });
+            })
             .service(
                 web::scope("")
                     .guard(actix_web::guard::fn_guard(|context| {
                         routes::is_account(context.head().uri.path())
                     }))
-                    .wrap(cors(&cors_origins))
+                    .wrap(cors::protocol(&cors_origins, service.clone()))
+                    .wrap(from_fn(cors::by_project))
                     .wrap(from_fn(routes::refuse_preflight))
                     .configure(|config| routes::configure(config, routes::is_account))
                     .default_service(web::to(routes::not_found)),
             )
             .default_service(web::to(routes::not_found))
+            .wrap(from_fn(audit::observe))
+            .wrap(from_fn(rate_limit::announce))
+            .wrap(from_fn(edge::surround))
             .wrap(from_fn(request_id::observe))
     })
-    // `Application::shut_down` has its own limit, for everything together.
-    .shutdown_timeout(600)
-    .client_request_timeout(Duration::from_secs(10))
-    .disable_signals();
-    if let Some(workers) = workers {
-        server = server.workers(workers);
-    }
-    Ok(server.listen(listener)?.run())
-}
-
-fn cors(origins: &CorsOrigins) -> Cors {
-    let cors = Cors::default()
-        .allowed_methods([Method::GET, Method::POST, Method::DELETE])
-        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
-        .allowed_header("Idempotency-Key")
-        .expose_headers(["Request-Id", "Retry-After", "Idempotency-Replayed"])
-        .max_age(3600);
-    match origins {
-        CorsOrigins::Any => cors.allow_any_origin(),
-        CorsOrigins::Listed(listed) => listed
-            .iter()
-            .fold(cors, |cors, origin| cors.allowed_origin(origin)),
-    }
 }

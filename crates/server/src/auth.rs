@@ -1,16 +1,21 @@
 //! Who is calling, decided before a handler runs: a handler that takes a caller has an authorised one.
 
+mod credential;
+
 use std::{future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
-use billfold_auth::{Scope, Verifier};
-use billfold_domain::{Clock, ProjectScope, UserId};
-use billfold_service::{Service, Tenant};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header, web};
+use billfold_auth::{ApiKeyPepper, OperatorVerifier, Scope, TokenError, Verifier};
+use billfold_domain::{Caller, CallerKind, Clock, ProjectId, ProjectScope, UserId};
+use billfold_service::{Attribution, OperatorAttribution, Service, Tenant};
 use jiff::tz::TimeZone;
 
+use self::credential::Credential;
 use crate::{
+    audit,
+    edge::cors::AuthorisedFor,
     error::{AccountFace, ApiError, Face, FaceError, ProjectFace},
-    wire,
+    rate_limit, wire,
 };
 
 /// What a route asks of its caller, and the face that it belongs to.
@@ -54,12 +59,16 @@ permission!(
 /// A tenant's backend, authorised for the project in the path.
 pub(crate) struct Backend<P> {
     pub(crate) tenant: Tenant,
+    /// Who calls, and by which request, for the audit log.
+    pub(crate) attribution: Attribution,
     permission: PhantomData<P>,
 }
 
 /// A tenant's user, authorised for what is theirs.
 pub(crate) struct AccountHolder<P> {
     pub(crate) tenant: Tenant,
+    /// Who calls, and by which request, for the audit log.
+    pub(crate) attribution: Attribution,
     pub(crate) user: UserId,
     /// The time zone that the user's page wants times in.
     pub(crate) zone: TimeZone,
@@ -68,8 +77,12 @@ pub(crate) struct AccountHolder<P> {
 
 /// What deciding needs.
 pub(crate) struct Gate {
-    pub(crate) verifier: Verifier,
+    pub(crate) verifier: Arc<Verifier>,
+    /// Who operates the installation, where anyone does over HTTP.
+    pub(crate) operators: Option<OperatorVerifier>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What API keys are hashed with; without one none is taken.
+    pub(crate) api_key_pepper: Option<ApiKeyPepper>,
 }
 
 type Deciding<T, P> = Pin<Box<dyn Future<Output = Result<T, FaceError<<P as Permission>::Face>>>>>;
@@ -81,18 +94,21 @@ impl<P: Permission<Face = ProjectFace>> FromRequest for Backend<P> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let token = verify(&request)?;
+            let credential = Credential::of(&request).await?;
+            let attribution = audit::know::<P::Face>(&request, scope(&credential.project), credential.caller);
             require(
-                token.scopes().contains(P::SCOPE),
+                credential.scopes.contains(P::SCOPE),
                 ApiError::PermissionDenied(P::SCOPE),
             )?;
             let named = request.match_info().get("project").unwrap_or_default();
             // Another's project and no project are the same to a caller who may see neither.
             let not_found = ApiError::Service(billfold_service::ServiceError::ProjectNotFound);
-            require(named == token.project().as_str(), not_found)?;
-            let tenant = tenant(&request, &token).await?;
+            require(named == credential.project.as_str(), not_found)?;
+            let tenant = tenant(&request, &credential.project).await?;
+            rate_limit::admit(&request, &tenant, None)?;
             Ok(Self {
                 tenant,
+                attribution,
                 permission: PhantomData,
             })
         })
@@ -106,16 +122,21 @@ impl<P: Permission<Face = AccountFace>> FromRequest for AccountHolder<P> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let token = verify(&request)?;
+            let token = verify(&request).await?;
+            let attribution =
+                audit::know::<P::Face>(&request, scope(token.project()), credential::bearer_of(&token));
             let user = UserId::parse(token.subject()).map_err(|_| ApiError::Unauthenticated)?;
+            audit::know_user(&request, &user);
             require(
                 token.scopes().contains(P::SCOPE),
                 ApiError::PermissionDenied(P::SCOPE),
             )?;
-            let tenant = tenant(&request, &token).await?;
+            let tenant = tenant(&request, token.project()).await?;
+            rate_limit::admit(&request, &tenant, Some(&user))?;
             let zone = wire::time::zone(token.timezone());
             Ok(Self {
                 tenant,
+                attribution,
                 user,
                 zone,
                 permission: PhantomData,
@@ -124,19 +145,69 @@ impl<P: Permission<Face = AccountFace>> FromRequest for AccountHolder<P> {
     }
 }
 
+/// Whoever operates the installation, authorised for every project's life and for nothing that is in one.
+pub(crate) struct Operator {
+    /// Who calls, and by which request, for the audit log.
+    pub(crate) attribution: OperatorAttribution,
+}
+
+impl FromRequest for Operator {
+    type Error = FaceError<ProjectFace>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Self::Error>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Ok(operator(&request).await?) })
+    }
+}
+
+async fn operator(request: &HttpRequest) -> Result<Operator, ApiError> {
+    let gate = request
+        .app_data::<web::Data<Gate>>()
+        .ok_or(ApiError::Unauthenticated)?;
+    let operators = gate.operators.as_ref().ok_or(ApiError::RouteNotFound)?;
+    let token = bearer(request).ok_or(ApiError::Unauthenticated)?;
+    let verified = operators.verify_or_await_key(token, gate.clock.now()).await;
+    let token = verified.map_err(|error| disbelieve(request, &error))?;
+    let named = request.match_info().get("project");
+    let attribution = audit::know_operator(
+        request,
+        named
+            .and_then(|named| ProjectId::parse(named).ok())
+            .as_ref()
+            .map(scope),
+        Caller::of_kind(CallerKind::Operator)
+            .subject(&token.subject)
+            .issuer(&token.issuer)
+            .key_id(&token.key_id),
+    );
+    require(
+        token.scopes.contains(Scope::OperatorWrite),
+        ApiError::PermissionDenied(Scope::OperatorWrite),
+    )?;
+    Ok(Operator { attribution })
+}
+
 fn require(condition: bool, otherwise: ApiError) -> Result<(), ApiError> {
     if condition { Ok(()) } else { Err(otherwise) }
 }
 
-fn verify(request: &HttpRequest) -> Result<billfold_auth::VerifiedToken, ApiError> {
+async fn verify(request: &HttpRequest) -> Result<billfold_auth::VerifiedToken, ApiError> {
     let gate = request
         .app_data::<web::Data<Gate>>()
         .ok_or(ApiError::Unauthenticated)?;
     let token = bearer(request).ok_or(ApiError::Unauthenticated)?;
-    gate.verifier.verify(token, gate.clock.now()).map_err(|error| {
-        tracing::info!(%error, "a token was refused");
-        ApiError::Unauthenticated
-    })
+    let verified = gate.verifier.verify_or_await_key(token, gate.clock.now()).await;
+    verified.map_err(|error| disbelieve(request, &error))
+}
+
+/// Why is for the logs alone.
+fn disbelieve(request: &HttpRequest, error: &TokenError) -> ApiError {
+    tracing::info!(%error, "a token was refused");
+    request
+        .extensions_mut()
+        .insert(audit::Disbelief(error.to_string()));
+    ApiError::Unauthenticated
 }
 
 /// What follows `Bearer ` (RFC 6750 section 2.1) in the only Authorization header.
@@ -151,15 +222,20 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
         .then_some(token.trim_start_matches(' '))
 }
 
+/// What a verified token lets its caller act for.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a verified token is what authorises a caller for its project"
+    reason = "a verified token or API key is what authorises a caller for its project, and an operator for each"
 )]
-async fn tenant(request: &HttpRequest, token: &billfold_auth::VerifiedToken) -> Result<Tenant, ApiError> {
+fn scope(project: &ProjectId) -> ProjectScope {
+    ProjectScope::authorized(project.clone())
+}
+
+async fn tenant(request: &HttpRequest, project: &ProjectId) -> Result<Tenant, ApiError> {
     let service = request
         .app_data::<web::Data<Service>>()
         .ok_or(ApiError::RouteNotFound)?;
-    Ok(service
-        .tenant(ProjectScope::authorized(token.project().clone()))
-        .await?)
+    let scope = scope(project);
+    request.extensions_mut().insert(AuthorisedFor(scope.clone()));
+    Ok(service.tenant(scope).await?)
 }

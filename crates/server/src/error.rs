@@ -7,10 +7,11 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use billfold_auth::Scope;
-use billfold_service::{ServiceError, WebhookError};
+use billfold_service::{ProjectError, ServiceError, WebhookError};
 use billfold_stripe::{CardError, CardErrorCode, DeclineCode};
 
 use crate::{
+    rate_limit,
     reply::Reply,
     wire::{
         account::{AccountErrorWire, ValidationWire},
@@ -27,6 +28,8 @@ pub(crate) enum ApiError {
     Malformed(&'static str),
     /// The body has more bytes than this many.
     BodyTooLarge(usize),
+    /// The body takes too long to arrive.
+    BodyTooSlow,
     /// No token, or one that is not good.
     Unauthenticated,
     /// The token lacks a scope.
@@ -39,6 +42,25 @@ pub(crate) enum ApiError {
     Invalid(Vec<PropertyFault>),
     /// A use case has no result.
     Service(ServiceError),
+    /// An operator's wish is not fulfilled.
+    Project(ProjectError),
+}
+
+impl From<ProjectError> for ApiError {
+    fn from(error: ProjectError) -> Self {
+        match error {
+            ProjectError::NotFound => Self::Service(ServiceError::ProjectNotFound),
+            ProjectError::StripeUnavailable { retry_after, cause } => {
+                Self::Service(ServiceError::Unavailable {
+                    retry_after,
+                    cause,
+                    extent: billfold_service::Extent::Account,
+                })
+            }
+            ProjectError::Service(error) => Self::Service(error),
+            error => Self::Project(error),
+        }
+    }
 }
 
 impl From<ServiceError> for ApiError {
@@ -100,8 +122,25 @@ impl<F: Face> ResponseError for FaceError<F> {
                 _ => {}
             }
         }
-        F::refuse(&self.0).into()
+        let mut response: HttpResponse = F::refuse(&self.0).into();
+        response
+            .extensions_mut()
+            .insert(RefusalCode(code_for_the_audit_log(&self.0)));
+        response
     }
+}
+
+/// The error's code as the audit log has it, beside the answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RefusalCode(pub(crate) &'static str);
+
+/// The most exact word for an error that the project API has: its code, or else its type.
+pub(crate) fn code_for_the_audit_log(error: &ApiError) -> &'static str {
+    details(error)
+        .first()
+        .map(|detail| detail.code)
+        .or_else(|| code(error))
+        .unwrap_or_else(|| error_type(error, refusal(error).status))
 }
 
 /// What both faces have in common: the status, and the words where they do not differ.
@@ -118,6 +157,7 @@ fn refusal(error: &ApiError) -> Refusal {
             S::PAYLOAD_TOO_LARGE,
             format!("The body must have at most {maximum_length} bytes."),
         ),
+        ApiError::BodyTooSlow => (S::REQUEST_TIMEOUT, "The body did not arrive in time.".to_owned()),
         ApiError::Unauthenticated => (S::UNAUTHORIZED, "Invalid authorization token".to_owned()),
         ApiError::PermissionDenied(scope) => (S::FORBIDDEN, format!("The token lacks the scope {scope}.")),
         ApiError::RouteNotFound => (S::NOT_FOUND, "There is nothing at this path.".to_owned()),
@@ -127,6 +167,7 @@ fn refusal(error: &ApiError) -> Refusal {
         ),
         ApiError::Invalid(faults) => (S::UNPROCESSABLE_ENTITY, summary(faults)),
         ApiError::Service(error) => service_refusal(error),
+        ApiError::Project(error) => (S::UNPROCESSABLE_ENTITY, sentence(&error.to_string())),
     };
     Refusal { status, message }
 }
@@ -166,6 +207,7 @@ fn service_refusal(error: &ServiceError) -> (StatusCode, String) {
             S::CONFLICT,
             "Another request on the same object, or with the same idempotency key, is in progress. Try again.",
         ),
+        E::TooManyRequests(_) => (S::TOO_MANY_REQUESTS, "Too many requests."),
         E::KeyReused => (
             S::UNPROCESSABLE_ENTITY,
             "This idempotency key was used for another request.",
@@ -177,6 +219,36 @@ fn service_refusal(error: &ServiceError) -> (StatusCode, String) {
         E::Internal { .. } => (S::INTERNAL_SERVER_ERROR, "Something went wrong on our side."),
     };
     (status, message.to_owned())
+}
+
+/// A text as a sentence of its own.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first: String = characters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    format!("{first}{}.", characters.as_str())
+}
+
+/// The code of an operator's error and the property at fault, where it is one.
+fn project_code(error: &ProjectError) -> (&'static str, Option<&'static str>) {
+    use ProjectError as E;
+    match error {
+        E::AlreadyExists => ("projectAlreadyExists", Some("id")),
+        E::NameRetired => ("projectNameRetired", Some("id")),
+        E::BeingDeleted => ("projectBeingDeleted", None),
+        E::ModesDiffer { .. } => ("stripeKeyModesDiffer", Some("secretKey")),
+        E::ModeFixed { .. } => ("projectModeFixed", None),
+        E::KeyRefused => ("stripeKeyRefused", Some("secretKey")),
+        E::KeyLacksPermission => ("stripeKeyLacksPermission", Some("secretKey")),
+        E::AccountNotReachable { .. } => ("stripeAccountNotReachable", Some("connectedAccount")),
+        E::AccountTaken => ("stripeAccountTaken", None),
+        E::AccountFixed | E::LookNeeded => ("projectAccountFixed", None),
+        // These are told as any use case's.
+        E::NotFound | E::StripeUnavailable { .. } | E::Service(_) => ("propertyInvalid", None),
+    }
 }
 
 fn summary(faults: &[PropertyFault]) -> String {
@@ -196,8 +268,15 @@ fn with_headers(reply: Reply, error: &ApiError) -> Reply {
         ApiError::Unauthenticated => reply.header(header::WWW_AUTHENTICATE, &"Bearer"),
         ApiError::MethodNotAllowed(allowed) => reply.header(header::ALLOW, allowed),
         // What is left of a body that nobody will read must not be taken for the next request.
-        ApiError::BodyTooLarge(_) => reply.last_on_connection(),
+        ApiError::BodyTooLarge(_) | ApiError::BodyTooSlow => reply.last_on_connection(),
         ApiError::Service(ServiceError::Busy) => reply.header(header::RETRY_AFTER, &1),
+        ApiError::Service(ServiceError::TooManyRequests(limit)) => {
+            let (policy, state) = rate_limit::reached(limit);
+            reply
+                .header(header::RETRY_AFTER, &rate_limit::whole_seconds(limit.retry_after))
+                .header(rate_limit::POLICY, &policy)
+                .header(rate_limit::STATE, &state)
+        }
         ApiError::Service(ServiceError::Unavailable { retry_after, .. }) => {
             reply.header(header::RETRY_AFTER, &whole_seconds(*retry_after))
         }
@@ -237,12 +316,15 @@ impl Face for ProjectFace {
 fn error_type(error: &ApiError, status: StatusCode) -> &'static str {
     match (error, status) {
         (ApiError::MethodNotAllowed(_), _) => "notImplemented",
-        (_, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE) => "malformed",
+        (_, StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) => {
+            "malformed"
+        }
         (_, StatusCode::UNAUTHORIZED) => "unauthenticated",
         (_, StatusCode::FORBIDDEN) => "permissionDenied",
         (_, StatusCode::NOT_FOUND) => "notFound",
         (_, StatusCode::CONFLICT) => "conflict",
         (_, StatusCode::UNPROCESSABLE_ENTITY) => "invalid",
+        (_, StatusCode::TOO_MANY_REQUESTS) => "tooManyRequests",
         (_, StatusCode::SERVICE_UNAVAILABLE) => "serviceUnavailable",
         _ => "internal",
     }
@@ -255,6 +337,7 @@ fn code(error: &ApiError) -> Option<&'static str> {
         ApiError::Service(ServiceError::LimitReached) => Some("paymentMethodLimitReached"),
         ApiError::Service(ServiceError::Declined(card)) => Some(card_code(card)),
         ApiError::Service(ServiceError::KeyReused) => Some("idempotencyKeyReused"),
+        ApiError::Project(error) => Some(project_code(error).0),
         _ => None,
     }
 }
@@ -282,6 +365,9 @@ fn hint(error: &ApiError) -> Option<&'static str> {
         ApiError::Service(ServiceError::Declined(_)) => Some("Ask the user for another card."),
         ApiError::Service(ServiceError::LimitReached) => {
             Some("Delete one of the user's payment methods first.")
+        }
+        ApiError::Service(ServiceError::TooManyRequests(_)) => {
+            Some("Send the request again after the time in Retry-After.")
         }
         ApiError::Service(ServiceError::KeyReused) => {
             Some("Make a new key for every new request, and send the same key only to repeat one.")
@@ -313,6 +399,10 @@ fn details(error: &ApiError) -> Vec<PropertyErrorDetailWire> {
                 _ => Vec::new(),
             }
         }
+        ApiError::Project(error) => match project_code(error) {
+            (code, Some(property)) => on(code, property, sentence(&error.to_string())),
+            (_, None) => Vec::new(),
+        },
         _ => Vec::new(),
     }
 }

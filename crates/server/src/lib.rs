@@ -5,12 +5,15 @@
 //! an `error::ApiError`, which the request's face puts into words.
 
 pub mod application;
+mod audit;
 mod auth;
 pub mod cli;
+mod edge;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod handlers;
+mod rate_limit;
 mod reply;
 mod request_id;
 pub mod routes;

@@ -1,15 +1,25 @@
 //! Names every request, in its answer and in the log.
+//!
+//! The name is always ours, so that no two requests ever share one. What a caller or a proxy calls the request itself, in
+//! `X-Request-Id`, stands beside it in the log, if it is well formed: one header of 1 to 64 characters of `A-Z`, `a-z`,
+//! `0-9`, `_` and `-`. Anything else is left out.
 
 use actix_web::{
+    HttpMessage as _,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{HeaderName, HeaderValue},
+    http::header::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
 };
 use tracing::Instrument as _;
 use ulid::Ulid;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const CALLERS_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const LONGEST_OF_CALLERS: usize = 64;
+
+/// The request's name, for whoever answers it.
+pub(crate) struct RequestId(pub(crate) String);
 
 /// Gives the request a name, runs it in a span of that name, and logs how it ended.
 pub(crate) async fn observe(
@@ -19,8 +29,10 @@ pub(crate) async fn observe(
     let id = format!("req_{}", Ulid::generate());
     // The route's pattern, not the path: what callers write into a path is theirs.
     let route = request.match_pattern().unwrap_or_default();
-    let span = tracing::info_span!("request", id, method = %request.method(), route);
+    let caller_id = callers_id(request.headers());
+    let span = tracing::info_span!("request", id = id.as_str(), caller_id, method = %request.method(), route);
     let header = HeaderValue::from_str(&id).ok();
+    request.extensions_mut().insert(RequestId(id));
     async move {
         let mut response = next.call(request).await?;
         if let Some(header) = header {
@@ -31,4 +43,59 @@ pub(crate) async fn observe(
     }
     .instrument(span)
     .await
+}
+
+/// What the caller calls the request, if that can stand in a log as it is.
+fn callers_id(headers: &HeaderMap) -> Option<&str> {
+    let mut given = headers.get_all(CALLERS_REQUEST_ID);
+    let (Some(id), None) = (given.next(), given.next()) else {
+        return None;
+    };
+    let well_formed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let id = id.as_bytes();
+    if !(1..=LONGEST_OF_CALLERS).contains(&id.len()) || !id.iter().all(well_formed) {
+        return None;
+    }
+    std::str::from_utf8(id).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CALLERS_REQUEST_ID, HeaderMap, HeaderValue, callers_id};
+
+    fn headers(values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            let value = HeaderValue::from_bytes(value).expect("the test's value can be a header");
+            headers.append(CALLERS_REQUEST_ID, value);
+        }
+        headers
+    }
+
+    #[test]
+    fn a_well_formed_name_is_taken() {
+        let longest = "a".repeat(64);
+        for id in ["a", "01890A5D-ac96-774b-bcce-b302099a8057", "req_1", &longest] {
+            assert_eq!(callers_id(&headers(&[id.as_bytes()])), Some(id));
+        }
+    }
+
+    #[test]
+    fn any_other_is_left_out() {
+        let too_long = "a".repeat(65);
+        for id in [
+            &b""[..],
+            b"a b",
+            b"a\tb",
+            b"a=b",
+            b"\"a\"",
+            b"a\xff",
+            b"se\xc3\xb1or",
+            too_long.as_bytes(),
+        ] {
+            assert_eq!(callers_id(&headers(&[id])), None, "{id:?}");
+        }
+        assert_eq!(callers_id(&headers(&[])), None);
+        assert_eq!(callers_id(&headers(&[b"a", b"a"])), None, "which of the two?");
+    }
 }

@@ -8,12 +8,13 @@ use actix_web::{
     middleware::Next,
     web::{self, ServiceConfig},
 };
+use billfold_domain::AuditAction;
 
 use crate::{
     error::{AccountFace, ApiError, Face, FaceError, ProjectFace},
     handlers::{
-        account_payment_methods, account_setup_intents, health, payment_methods, setup_intents,
-        stripe_webhooks,
+        account_payment_methods, account_setup_intents, audit_events, health, payment_methods, projects,
+        setup_intents, stripe_webhooks,
     },
 };
 
@@ -23,34 +24,45 @@ pub struct RouteEntry {
     pub method: Method,
     /// The path, its variable parts in braces.
     pub path: &'static str,
+    /// What the audit log calls a request for it; `None` for what the log does not tell of.
+    pub action: Option<AuditAction>,
     handler: fn() -> Route,
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal => $($handler:ident)::+,)+) => {
+    ($($method:ident $path:literal => $($handler:ident)::+ $(as $action:ident)?,)+) => {
         [$(RouteEntry {
             method: Method::$method,
             path: $path,
+            action: None$(.or(Some(AuditAction::$action)))?,
             handler: || web::method(Method::$method).to($($handler)::+),
         }),+]
     };
 }
 
-/// Every route. Rows of one path stand together.
-pub fn routes() -> [RouteEntry; 15] {
+/// Every route. Rows of one path stand together. A route that changes something says as what the audit log knows it.
+pub fn routes() -> [RouteEntry; 23] {
     routes! {
-        POST   "/projects/{project}/paymentMethods"      => payment_methods::create,
+        POST   "/projects/{project}/paymentMethods"      => payment_methods::create as PaymentMethodCreate,
         GET    "/projects/{project}/paymentMethods"      => payment_methods::list,
         GET    "/projects/{project}/paymentMethods/{id}" => payment_methods::retrieve,
-        DELETE "/projects/{project}/paymentMethods/{id}" => payment_methods::delete,
-        POST   "/projects/{project}/setupIntents"        => setup_intents::create,
+        DELETE "/projects/{project}/paymentMethods/{id}" => payment_methods::delete as PaymentMethodDelete,
+        POST   "/projects/{project}/setupIntents"        => setup_intents::create as SetupIntentCreate,
         GET    "/projects/{project}/setupIntents/{id}"   => setup_intents::retrieve,
-        POST   "/v1/account/setup-intent"                => account_setup_intents::create,
-        POST   "/v1/account/payment-methods"             => account_payment_methods::create,
+        GET    "/projects/{project}/auditEvents"         => audit_events::list,
+        POST   "/v1/account/setup-intent"                => account_setup_intents::create as SetupIntentCreate,
+        POST   "/v1/account/payment-methods"             => account_payment_methods::create as PaymentMethodCreate,
         GET    "/v1/account/payment-methods"             => account_payment_methods::list,
-        DELETE "/v1/account/payment-methods/{id}"        => account_payment_methods::delete,
+        DELETE "/v1/account/payment-methods/{id}"        => account_payment_methods::delete as PaymentMethodDelete,
         // The path in the reference's own example of saving a payment method.
-        POST   "/v1/account/tax"                         => account_payment_methods::create,
+        POST   "/v1/account/tax"                         => account_payment_methods::create as PaymentMethodCreate,
+        POST   "/operator/projects"                      => projects::create as ProjectCreate,
+        GET    "/operator/projects"                      => projects::list,
+        GET    "/operator/projects/{project}"            => projects::retrieve,
+        PATCH  "/operator/projects/{project}"            => projects::update as ProjectUpdate,
+        DELETE "/operator/projects/{project}"            => projects::delete as ProjectDelete,
+        POST   "/operator/projects/{project}/disable"    => projects::disable as ProjectDisable,
+        POST   "/operator/projects/{project}/enable"     => projects::enable as ProjectEnable,
         POST   "/webhooks/stripe/{project}"              => stripe_webhooks::receive,
         GET    "/health/live"                            => health::live,
         GET    "/health/ready"                           => health::ready,
@@ -58,19 +70,32 @@ pub fn routes() -> [RouteEntry; 15] {
     }
 }
 
-/// Puts the table into the server: a path's other methods are told which it has, and any other path that it is none.
-pub(crate) fn configure(config: &mut ServiceConfig, in_account: impl Fn(&str) -> bool) {
+/// What the audit log calls a request by this method to the path of this pattern; `None` for what it does not tell of.
+pub(crate) fn action(method: &Method, pattern: Option<&str>) -> Option<AuditAction> {
+    // Most requests read.
+    if method.is_safe() {
+        return None;
+    }
+    let pattern = pattern?;
+    routes()
+        .into_iter()
+        .find(|entry| entry.method == *method && entry.path == pattern)?
+        .action
+}
+
+/// Puts those rows of the table into the server that are `is_here`: a path's other methods are told which it has, and any
+/// other path that it is none.
+pub(crate) fn configure(config: &mut ServiceConfig, is_here: impl Fn(&str) -> bool) {
     let entries = routes();
     for path_entries in entries.chunk_by(|one, other| one.path == other.path) {
-        if in_account(path_entries[0].path) {
+        if is_here(path_entries[0].path) {
             config.service(resource(path_entries));
         }
     }
 }
 
 fn resource(entries: &[RouteEntry]) -> impl HttpServiceFactory + use<> {
-    let allowed: Vec<&str> = entries.iter().map(|entry| entry.method.as_str()).collect();
-    let allowed = allowed.join(", ");
+    let allowed = allowed(entries.iter());
     let mut resource = web::resource(entries[0].path);
     for entry in entries {
         resource = resource.route((entry.handler)());
@@ -79,6 +104,15 @@ fn resource(entries: &[RouteEntry]) -> impl HttpServiceFactory + use<> {
         let allowed = allowed.clone();
         async move { refuse(&request, ApiError::MethodNotAllowed(allowed)) }
     }))
+}
+
+/// The methods of a path, as `Allow` lists them. What has GET has HEAD: `edge::surround` sees to it.
+fn allowed<'a>(entries: impl Iterator<Item = &'a RouteEntry>) -> String {
+    let mut methods: Vec<&str> = entries.map(|entry| entry.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.join(", ")
 }
 
 /// Answers a preflight that is not granted as it answers any method that a path does not have.
@@ -95,11 +129,11 @@ pub(crate) async fn refuse_preflight(
     let on_path = entries
         .iter()
         .filter(|entry| ResourceDef::new(entry.path).is_match(path));
-    let allowed: Vec<&str> = on_path.map(|entry| entry.method.as_str()).collect();
+    let allowed = allowed(on_path);
     let error = if allowed.is_empty() {
         ApiError::RouteNotFound
     } else {
-        ApiError::MethodNotAllowed(allowed.join(", "))
+        ApiError::MethodNotAllowed(allowed)
     };
     let (request, _) = response.into_parts();
     let refusal = refuse(&request, error);
@@ -109,6 +143,11 @@ pub(crate) async fn refuse_preflight(
 /// The answer at a path that is none.
 pub(crate) async fn not_found(request: HttpRequest) -> HttpResponse {
     refuse(&request, ApiError::RouteNotFound)
+}
+
+/// Whether a path is the operator API's, which is there only where operators' tokens are trusted.
+pub(crate) fn is_operator(path: &str) -> bool {
+    path.starts_with("/operator/")
 }
 
 /// Whether a path is the account API's, whose words for an error differ.

@@ -3,7 +3,7 @@
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use billfold_domain::{ProjectId, UtcTimestamp};
@@ -11,8 +11,8 @@ use billfold_store::{Chore, ChoreKind, StoreError};
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    ServiceError, Tenant, interruption::Interruption, places::Places, reconciler::waits, service::Parts,
-    world::Surroundings as _,
+    ServiceError, Tenant, interruption::Interruption, pace, places::Places, reconciler::waits,
+    service::Parts, world::Surroundings as _,
 };
 
 /// How often chores that are due are looked for.
@@ -78,18 +78,23 @@ pub(crate) async fn run(parts: Weak<Parts>, mut stopped: watch::Receiver<bool>) 
     let places = SCHEDULES
         .each_ref()
         .map(|schedule| (Places::new(schedule.places), schedule));
+    let mut looks = Duration::ZERO;
     for round in 0_u32.. {
-        if !waits(INTERVAL, &mut stopped).await {
+        if !waits(pace::rest(INTERVAL, looks), &mut stopped).await {
             break;
         }
         let Some(parts) = parts.upgrade() else { return };
+        looks = Duration::ZERO;
         if round.is_multiple_of(ROUNDS_BETWEEN_NEW_PROJECTS)
             && let Err(error) = parts.give_chores().await
         {
             tracing::warn!(?error, "new projects cannot be looked for");
         }
         for (places, schedule) in &places {
-            match parts.chores.projects_due(schedule.kind).await {
+            let began = Instant::now();
+            let due = parts.chores.projects_due(schedule.kind).await;
+            looks += began.elapsed();
+            match due {
                 Ok(projects) => begin(&parts, places, schedule, projects, &stopped),
                 Err(error) => tracing::warn!(%error, "chores cannot be looked for"),
             }
@@ -224,7 +229,8 @@ impl Parts {
                 .webhook_events
                 .forget_older(scope, events_before, FORGOTTEN_AT_ONCE)
                 .await?;
-            if keys + events == 0 {
+            let buckets = self.hard_limits.forget(scope).await?;
+            if keys + events + buckets == 0 {
                 return Ok(Done::Whole);
             }
             if interruption.is_due() {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use billfold_store::StoreError;
 use billfold_stripe::{CardError, Outcome, StripeError, UnknownReason};
 
+use crate::LimitReached;
+
 /// What else a failure is likely to hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
@@ -53,6 +55,9 @@ pub enum ServiceError {
     /// Another request works on the same object, or has the same idempotency key and has not ended.
     #[error("another request on the same object or with the same key is in progress")]
     Busy,
+    /// A project or a user has done too much of something in too short a time.
+    #[error("a limit is reached")]
+    TooManyRequests(LimitReached),
     /// The idempotency key stands for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -109,6 +114,7 @@ impl ServiceError {
             Self::ProjectNotFound
             | Self::CursorNotFound
             | Self::Busy
+            | Self::TooManyRequests(_)
             | Self::KeyReused
             | Self::Unavailable { .. }
             | Self::Internal { .. } => false,
@@ -119,10 +125,17 @@ impl ServiceError {
 impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Fenced => Self::unavailable(error.to_string()),
-            StoreError::Duplicate(_) | StoreError::Configuration(_) | StoreError::Internal(_) => {
-                Self::internal(error.to_string())
+            // Secrets that do not open are mended by an operator, and nothing of the project works until then. The
+            // callers' requests are as good as they were.
+            StoreError::Unavailable(_) | StoreError::Fenced | StoreError::Secrets { .. } => {
+                Self::unavailable(error.to_string())
             }
+            // One that is being deleted is gone: this instance had not heard of it.
+            StoreError::NoProject | StoreError::ProjectGone => Self::ProjectNotFound,
+            StoreError::Duplicate(_)
+            | StoreError::Configuration(_)
+            | StoreError::MasterKey(_)
+            | StoreError::Internal(_) => Self::internal(error.to_string()),
         }
     }
 }

@@ -8,12 +8,13 @@
 
 use std::sync::Arc;
 
-use billfold_domain::{ClientSecret, SetupIntentId};
+use billfold_domain::{AuditObject, ClientSecret, SetupIntentId, UserId};
 use billfold_store::{HeldKey, KeptAnswer, KeyClaim, NewKey, StoreError, TakenSecret};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Fulfilled, Service, ServiceError, Tenant, Wish,
+    Attribution, Fulfilled, Service, ServiceError, Tenant, Wish,
+    audit::Trail,
     holding::holding,
     service::Parts,
     world::{Stripe as _, Surroundings as _},
@@ -45,10 +46,23 @@ pub struct GivenAnswer {
     pub answer: Answer,
     /// Whether it was given to an earlier request with the same key, or would have been.
     pub replayed: bool,
+    /// What the audit log tells beside it.
+    pub(crate) noted: Noted,
+}
+
+/// What the audit log tells of an answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Noted {
+    /// The error's code.
+    pub(crate) code: Option<&'static str>,
+    /// The object that the answer shows.
+    pub(crate) object: Option<AuditObject>,
+    /// The user whose it is.
+    pub(crate) user: Option<UserId>,
 }
 
 impl Service {
-    /// Fulfils a wish, once for each key, and gives the answer that `show` makes of the result. Runs to its end whether
+    /// Fulfils a wish of the caller's, once for each key, and gives the answer that `show` makes of the result. Runs to its end whether
     /// or not its caller stays.
     ///
     /// Errors are the answers that are never kept: [`ServiceError::Busy`] also while another request with the key is
@@ -56,29 +70,36 @@ impl Service {
     pub async fn fulfil(
         &self,
         tenant: Tenant,
+        attribution: Attribution,
         wish: Wish,
         key: Option<RequestKey>,
         show: impl FnOnce(Result<&Fulfilled, ServiceError>) -> Answer + Send + 'static,
     ) -> Result<GivenAnswer, ServiceError> {
         let parts = Arc::clone(&self.parts);
-        self.run(async move {
+        let scope = tenant.scope.clone();
+        let trail = Trail::of(parts.audit.clone(), tenant.scope.clone(), attribution, &wish);
+        // In a box, since it is large and moved several times on its way into its task.
+        let use_case = Box::pin(async move {
             let operation = parts.engine.world.operation_name();
-            match key {
-                None => {
-                    let worked = parts.work(&tenant, wish, &operation, show).await?;
-                    Ok(given(worked.answer))
-                }
-                Some(key) => parts.once(&tenant, wish, key, operation, show).await,
-            }
-        })
-        .await
+            let result = match key {
+                None => parts
+                    .work(&tenant, wish, &operation, &trail, show)
+                    .await
+                    .map(given),
+                Some(key) => parts.once(&tenant, wish, key, operation, &trail, show).await,
+            };
+            trail.end(&result).await;
+            result
+        });
+        self.run(&scope, use_case).await
     }
 }
 
-fn given(answer: Answer) -> GivenAnswer {
+fn given(Worked { answer, noted, .. }: Worked) -> GivenAnswer {
     GivenAnswer {
         answer,
         replayed: false,
+        noted,
     }
 }
 
@@ -86,6 +107,7 @@ fn given(answer: Answer) -> GivenAnswer {
 struct Worked {
     answer: Answer,
     secret: Option<(SetupIntentId, ClientSecret)>,
+    noted: Noted,
 }
 
 impl Parts {
@@ -94,17 +116,39 @@ impl Parts {
         tenant: &Tenant,
         wish: Wish,
         operation: &str,
+        trail: &Trail,
         show: impl FnOnce(Result<&Fulfilled, ServiceError>) -> Answer + Send,
     ) -> Result<Worked, ServiceError> {
-        match wish.fulfil(&*self.engine, tenant, operation).await {
-            Ok(fulfilled) => Ok(Worked {
-                answer: show(Ok(&fulfilled)),
-                secret: fulfilled.client_secret(),
-            }),
-            Err(error) if error.is_definite() => Ok(Worked {
-                answer: show(Err(error)),
-                secret: None,
-            }),
+        let reserved = self.hard_limits.reserve(tenant, &wish).await?;
+        let result = match trail.begin(operation).await {
+            Ok(()) => wish.fulfil(&*self.engine, tenant, operation).await,
+            Err(error) => Err(error),
+        };
+        self.hard_limits.settle(tenant, reserved, &result).await;
+        match result {
+            Ok(fulfilled) => {
+                let (object, user) = fulfilled.object();
+                Ok(Worked {
+                    answer: show(Ok(&fulfilled)),
+                    secret: fulfilled.client_secret(),
+                    noted: Noted {
+                        code: None,
+                        object: Some(object),
+                        user: Some(user),
+                    },
+                })
+            }
+            Err(error) if error.is_definite() => {
+                let noted = Noted {
+                    code: Some(trail.code(&error)),
+                    ..Noted::default()
+                };
+                Ok(Worked {
+                    answer: show(Err(error)),
+                    secret: None,
+                    noted,
+                })
+            }
             Err(error) => Err(error),
         }
     }
@@ -115,6 +159,7 @@ impl Parts {
         wish: Wish,
         RequestKey { route, key }: RequestKey,
         operation: String,
+        trail: &Trail,
         show: impl FnOnce(Result<&Fulfilled, ServiceError>) -> Answer + Send,
     ) -> Result<GivenAnswer, ServiceError> {
         let new = NewKey {
@@ -130,7 +175,7 @@ impl Parts {
             KeyClaim::Busy => return Err(ServiceError::Busy),
             KeyClaim::Reused => return Err(ServiceError::KeyReused),
         };
-        let work = self.work(tenant, wish, &held.operation, show);
+        let work = self.work(tenant, wish, &held.operation, trail, show);
         let extend = || async {
             if let Err(error) = self.idempotency_keys.extend_lease(&tenant.scope, &held).await {
                 tracing::debug!(%error, "the lease of an idempotency key could not be extended");
@@ -146,7 +191,7 @@ impl Parts {
         let kept = without_secret(&worked)?;
         let now = self.engine.world.now();
         match self.idempotency_keys.keep(&tenant.scope, &held, &kept, now).await {
-            Ok(()) => Ok(given(worked.answer)),
+            Ok(()) => Ok(given(worked)),
             Err(StoreError::Fenced) => self.answer_of_another(tenant, &held).await,
             Err(error) => {
                 self.release(tenant, &held).await;
@@ -199,12 +244,13 @@ impl Parts {
                 body,
             },
             replayed: true,
+            noted: Noted::default(),
         })
     }
 }
 
 /// The answer as it may be written down.
-fn without_secret(Worked { answer, secret }: &Worked) -> Result<KeptAnswer, ServiceError> {
+fn without_secret(Worked { answer, secret, .. }: &Worked) -> Result<KeptAnswer, ServiceError> {
     let mut body = answer.body.clone();
     let taken_secret = match secret {
         None => None,
@@ -309,6 +355,7 @@ mod tests {
                 SetupIntentId::parse("seti_1").unwrap(),
                 ClientSecret::new("seti_1_secret_é"),
             )),
+            noted: Noted::default(),
         };
         let kept = without_secret(&worked).unwrap();
         assert_eq!(kept.body, r#"{"clientSecret":"","id":"seti_1"}"#);

@@ -65,8 +65,10 @@ impl Service {
             });
         }
         let engine = Arc::clone(&self.parts.engine);
-        self.run(async move { engine.look_at_confirmation(&tenant, found).await })
-            .await
+        let scope = tenant.scope.clone();
+        // In a box, since it is large and moved several times on its way into its task.
+        let look = Box::pin(async move { engine.look_at_confirmation(&tenant, found).await });
+        self.run(&scope, look).await
     }
 
     /// A page of the project's payment methods. Never calls Stripe.

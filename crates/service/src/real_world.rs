@@ -1,22 +1,23 @@
 //! The engine's surroundings in production: the database, Stripe, the clock.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use billfold_domain::{
     Card, Clock, CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId,
     UtcTimestamp,
 };
 use billfold_store::{
-    BeginCreate, BeginDelete, Claim, Customers, Deletable, NewOperation, Operation, Operations,
-    PaymentMethods, SetupIntents, StripeReads, Subject,
+    BeginCreate, BeginDelete, Claim, Customers, Deletable, NewOperation, Operation, OperationKind,
+    Operations, PaymentMethods, SetupIntents, StripeReads, Subject,
 };
 use billfold_stripe::{
-    CustomerQuery, CustomerState, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery,
+    Account, CustomerQuery, CustomerState, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery,
     StripeClient, StripeCustomer, StripePage, StripePaymentMethod, StripeSetupIntent,
 };
 
 use crate::{
-    Identifiers, Tenant,
+    AuditLog, Identifiers, Tenant,
+    bulkhead::Bulkheads,
     world::{Called, Mirror, Recorded, Records, Stripe, Surroundings},
 };
 
@@ -24,14 +25,32 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_millis(2_500);
 
 pub(crate) struct RealWorld {
+    pub(crate) bulkheads: Arc<Bulkheads>,
     pub(crate) payment_methods: PaymentMethods,
     pub(crate) customers: Customers,
     pub(crate) operations: Operations,
     pub(crate) setup_intents: SetupIntents,
     pub(crate) reads: StripeReads,
+    pub(crate) audit: AuditLog,
     pub(crate) stripe: StripeClient,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) identifiers: Arc<dyn Identifiers>,
+}
+
+impl RealWorld {
+    /// Makes a call on the tenant's account, in one of its places for that.
+    async fn call<'a, T, Answer>(
+        &'a self,
+        tenant: &'a Tenant,
+        call: impl FnOnce(Account<'a>) -> Answer + Send,
+    ) -> Called<T>
+    where
+        Answer: Future<Output = Called<T>> + Send,
+    {
+        let bulkhead = self.bulkheads.of(tenant.scope.project());
+        let _place = bulkhead.stripe_call().await?;
+        call(tenant.account(&self.stripe)).await
+    }
 }
 
 impl Surroundings for RealWorld {
@@ -178,6 +197,20 @@ impl Records for RealWorld {
             .finish_setup_intent(scope, operation, id, created_at)
             .await
     }
+
+    async fn note_end(&self, scope: &ProjectScope, operation: &Operation, refused: bool) {
+        // Nobody asks for a customer: it is made on the way.
+        if operation.kind == OperationKind::CreateCustomer {
+            return;
+        }
+        if let Err(error) = self.audit.note_end(scope, operation, refused).await {
+            tracing::error!(
+                operation = operation.id,
+                ?error,
+                "what came of an operation cannot be written into the audit log"
+            );
+        }
+    }
 }
 
 impl Mirror for RealWorld {
@@ -236,7 +269,11 @@ impl Mirror for RealWorld {
     }
 
     async fn retrieve_customer(&self, tenant: &Tenant, id: &CustomerId) -> Called<CustomerState> {
-        tenant.account(&self.stripe).retrieve_customer(id).await
+        self.call(
+            tenant,
+            |account| async move { account.retrieve_customer(id).await },
+        )
+        .await
     }
 }
 
@@ -246,7 +283,10 @@ impl Stripe for RealWorld {
         tenant: &Tenant,
         id: &PaymentMethodId,
     ) -> Called<StripePaymentMethod> {
-        tenant.account(&self.stripe).retrieve_payment_method(id).await
+        self.call(tenant, |account| async move {
+            account.retrieve_payment_method(id).await
+        })
+        .await
     }
 
     async fn detach_payment_method(
@@ -255,7 +295,10 @@ impl Stripe for RealWorld {
         id: &PaymentMethodId,
         key: &IdempotencyKey,
     ) -> Called<StripePaymentMethod> {
-        tenant.account(&self.stripe).detach_payment_method(id, key).await
+        self.call(tenant, |account| async move {
+            account.detach_payment_method(id, key).await
+        })
+        .await
     }
 
     async fn create_customer(
@@ -264,7 +307,10 @@ impl Stripe for RealWorld {
         new: &NewCustomer<'_>,
         key: &IdempotencyKey,
     ) -> Called<CustomerId> {
-        tenant.account(&self.stripe).create_customer(new, key).await
+        self.call(tenant, |account| async move {
+            account.create_customer(new, key).await
+        })
+        .await
     }
 
     async fn list_customers(
@@ -272,7 +318,11 @@ impl Stripe for RealWorld {
         tenant: &Tenant,
         query: &CustomerQuery<'_>,
     ) -> Called<StripePage<StripeCustomer>> {
-        tenant.account(&self.stripe).list_customers(query).await
+        self.call(
+            tenant,
+            |account| async move { account.list_customers(query).await },
+        )
+        .await
     }
 
     async fn create_setup_intent(
@@ -281,11 +331,17 @@ impl Stripe for RealWorld {
         new: &NewSetupIntent<'_>,
         key: &IdempotencyKey,
     ) -> Called<StripeSetupIntent> {
-        tenant.account(&self.stripe).create_setup_intent(new, key).await
+        self.call(tenant, |account| async move {
+            account.create_setup_intent(new, key).await
+        })
+        .await
     }
 
     async fn retrieve_setup_intent(&self, tenant: &Tenant, id: &SetupIntentId) -> Called<StripeSetupIntent> {
-        tenant.account(&self.stripe).retrieve_setup_intent(id).await
+        self.call(tenant, |account| async move {
+            account.retrieve_setup_intent(id).await
+        })
+        .await
     }
 
     async fn cancel_setup_intent(
@@ -294,7 +350,10 @@ impl Stripe for RealWorld {
         id: &SetupIntentId,
         key: &IdempotencyKey,
     ) -> Called<StripeSetupIntent> {
-        tenant.account(&self.stripe).cancel_setup_intent(id, key).await
+        self.call(tenant, |account| async move {
+            account.cancel_setup_intent(id, key).await
+        })
+        .await
     }
 
     async fn list_setup_intents(
@@ -302,6 +361,9 @@ impl Stripe for RealWorld {
         tenant: &Tenant,
         query: &SetupIntentQuery<'_>,
     ) -> Called<StripePage<StripeSetupIntent>> {
-        tenant.account(&self.stripe).list_setup_intents(query).await
+        self.call(tenant, |account| async move {
+            account.list_setup_intents(query).await
+        })
+        .await
     }
 }

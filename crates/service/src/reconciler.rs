@@ -1,8 +1,8 @@
-//! Background work: ends what requests have left open, and does each project's chores.
+//! Background work: ends what requests have left open, does each project's chores, and deletes projects.
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use billfold_domain::{ProjectId, ProjectScope};
@@ -12,7 +12,8 @@ use tokio::{
 };
 
 use crate::{
-    Service, ServiceError, Tenant, chores, interruption::Interruption, places::Places, service::Parts,
+    Service, ServiceError, Tenant, chores, interruption::Interruption, pace, places::Places,
+    projects::deletions, service::Parts,
 };
 
 /// How often open operations are looked for.
@@ -38,7 +39,8 @@ impl Service {
             stop,
             tasks: vec![
                 runtime.spawn(end_operations(Weak::clone(&parts), stopped.clone())),
-                runtime.spawn(chores::run(parts, stopped)),
+                runtime.spawn(chores::run(Weak::clone(&parts), stopped.clone())),
+                runtime.spawn(deletions::run(parts, stopped)),
             ],
         }
     }
@@ -67,9 +69,13 @@ const OPERATIONS_AT_ONCE: usize = 8;
 
 async fn end_operations(parts: Weak<Parts>, mut stopped: watch::Receiver<bool>) {
     let places = Places::new(PROJECTS_AT_ONCE);
-    while waits(INTERVAL, &mut stopped).await {
+    let mut look = Duration::ZERO;
+    while waits(pace::rest(INTERVAL, look), &mut stopped).await {
         let Some(parts) = parts.upgrade() else { return };
-        match parts.engine.world.operations.projects_due().await {
+        let began = Instant::now();
+        let due = parts.engine.world.operations.projects_due().await;
+        look = began.elapsed();
+        match due {
             Ok(projects) => begin(&parts, &places, projects, &stopped),
             Err(error) => tracing::warn!(%error, "open operations cannot be looked for"),
         }
@@ -112,18 +118,28 @@ impl Parts {
         self.tenants.find(ProjectScope::authorized(project.clone())).await
     }
 
-    /// Drives the project's operations that are due, and claims no more after an interruption.
+    /// Drives the project's operations that are due, and claims no more after an interruption. Also those of a project that
+    /// is shut: what was begun at Stripe must not stay half done there, and who shuts a project wants it still.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the background work goes project by project, on its own authority"
+    )]
     async fn reconcile(
         &self,
         project: &ProjectId,
         interruption: &Interruption,
     ) -> Result<usize, ServiceError> {
-        let tenant = self.tenant_of(project).await?;
+        let scope = ProjectScope::authorized(project.clone());
+        let tenant = self.tenants.find_even_shut(scope).await?;
         let mut lanes = JoinSet::new();
         for _ in 0..OPERATIONS_AT_ONCE {
             let (engine, tenant) = (Arc::clone(&self.engine), tenant.clone());
             let interruption = interruption.clone();
-            lanes.spawn(async move { engine.drive_due(&tenant, &interruption).await });
+            let bulkhead = self.bulkheads.of(project);
+            lanes.spawn(async move {
+                let driving = Box::pin(engine.drive_due(&tenant, &interruption));
+                bulkhead.with_connections(driving).await
+            });
         }
         let mut driven = Ok(0);
         // Each lane goes on to its end, also where another has failed.

@@ -18,6 +18,7 @@ impl Service {
             .find(&tenant.scope, id)
             .await?
             .ok_or(ServiceError::NotFound)?;
+        let _place = self.parts.bulkheads.of(tenant.scope.project()).place().await?;
         match self.parts.engine.world.retrieve_setup_intent(tenant, id).await {
             Ok(found) => shown(tenant, stored.user, found),
             Err(StripeError::ResourceMissing { .. }) => Err(ServiceError::NotFound),

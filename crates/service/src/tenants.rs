@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use billfold_domain::{Clock, ProjectId, ProjectScope, StripeAccountId, UtcTimestamp};
-use billfold_store::{Project, Projects};
+use billfold_domain::{Clock, ProjectId, ProjectScope, ProjectStatus, StripeAccountId, UtcTimestamp};
+use billfold_store::{Project, Projects, StoreError};
 use billfold_stripe::{Account, Credentials, StripeClient};
 use parking_lot::RwLock;
 use secrecy::SecretString;
@@ -92,31 +92,61 @@ impl Tenants {
     /// made-up names fill no memory.
     pub(crate) async fn find(&self, scope: ProjectScope) -> Result<Tenant, ServiceError> {
         let now = self.clock.now();
-        let known = self.known.read().get(scope.project()).cloned();
-        if let Some(project) = known.filter(|project| now < project.known_since.plus(FRESH)) {
+        if let Some(project) = self.known(&scope, now) {
             return Ok(Tenant { scope, project });
         }
-        let found = self.projects.find(scope.project()).await?;
-        let Some(Project {
-            id,
-            stripe,
-            disabled_at: None,
-            ..
-        }) = found
-        else {
-            self.known.write().remove(scope.project());
+        let found = self.projects.find(scope.project()).await.inspect_err(tell)?;
+        let Some(found) = found.filter(|project| project.status() == ProjectStatus::Active) else {
+            self.forget(scope.project());
             return Err(ServiceError::ProjectNotFound);
         };
-        let project = Arc::new(KnownProject {
-            publishable_key: stripe.publishable_key,
-            webhook_secrets: stripe.webhook_secrets.live().cloned().collect(),
-            credentials: Credentials {
-                secret_key: stripe.secret_key,
-                account: stripe.account,
-            },
-            known_since: now,
-        });
-        self.known.write().insert(id, Arc::clone(&project));
+        let project = Arc::new(known_project(found, now));
+        self.known
+            .write()
+            .insert(scope.project().clone(), Arc::clone(&project));
         Ok(Tenant { scope, project })
+    }
+
+    /// The project of the scope, also when it is shut or being deleted: to end what it has begun.
+    pub(crate) async fn find_even_shut(&self, scope: ProjectScope) -> Result<Tenant, ServiceError> {
+        let now = self.clock.now();
+        if let Some(project) = self.known(&scope, now) {
+            return Ok(Tenant { scope, project });
+        }
+        let found = self.projects.find(scope.project()).await.inspect_err(tell)?;
+        let found = found.ok_or(ServiceError::ProjectNotFound)?;
+        let project = Arc::new(known_project(found, now));
+        Ok(Tenant { scope, project })
+    }
+
+    fn known(&self, scope: &ProjectScope, now: UtcTimestamp) -> Option<Arc<KnownProject>> {
+        let known = self.known.read().get(scope.project()).cloned();
+        known.filter(|project| now < project.known_since.plus(FRESH))
+    }
+
+    /// Asks the database the next time: the project has changed. Other instances find out within ten seconds.
+    pub(crate) fn forget(&self, project: &ProjectId) {
+        self.known.write().remove(project);
+    }
+}
+
+/// What requests need of a project.
+fn known_project(project: Project, now: UtcTimestamp) -> KnownProject {
+    let stripe = project.stripe;
+    KnownProject {
+        publishable_key: stripe.publishable_key,
+        webhook_secrets: stripe.webhook_secrets.live().cloned().collect(),
+        credentials: Credentials {
+            secret_key: stripe.secret_key,
+            account: stripe.account,
+        },
+        known_since: now,
+    }
+}
+
+/// Secrets that do not open need a person; that the database is away does not, and is told elsewhere.
+fn tell(error: &StoreError) {
+    if let StoreError::Secrets { .. } = error {
+        tracing::error!(%error, "a project cannot be served");
     }
 }

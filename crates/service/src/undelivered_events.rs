@@ -38,6 +38,7 @@ impl Parts {
             if interruption.is_due() {
                 return Ok(FetchedEvents { events, whole: false });
             }
+            self.tenant_of(tenant.scope.project()).await?;
             world.next_read(&tenant.scope).await?;
             let query = EventQuery {
                 delivery_success: Some(false),

@@ -27,7 +27,7 @@ const FAILURES_IN_A_ROW: usize = 3;
 
 /// What became of one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Drive {
+pub(crate) enum Drive {
     /// Another holds it, or it has ended by another's hand.
     NotMine,
     /// It has ended.
@@ -185,7 +185,7 @@ impl Service {
 }
 
 impl Parts {
-    async fn all_open(&self, tenant: &Tenant) -> Result<Vec<Operation>, ServiceError> {
+    pub(crate) async fn all_open(&self, tenant: &Tenant) -> Result<Vec<Operation>, ServiceError> {
         let mut all: Vec<Operation> = Vec::new();
         loop {
             let after = all.last().map(|operation| operation.id.as_str());
@@ -202,7 +202,7 @@ impl Parts {
         }
     }
 
-    async fn drive(&self, tenant: &Tenant, id: &str) -> Result<Drive, ServiceError> {
+    pub(crate) async fn drive(&self, tenant: &Tenant, id: &str) -> Result<Drive, ServiceError> {
         let Some(operation) = self.engine.world.operations.claim(&tenant.scope, id).await? else {
             return Ok(Drive::NotMine);
         };

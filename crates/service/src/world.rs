@@ -124,6 +124,16 @@ pub(crate) trait Records: Surroundings {
         id: &SetupIntentId,
         created_at: UtcTimestamp,
     ) -> impl Future<Output = Recorded<()>> + Send;
+    /// Writes into the audit log that an operation has ended that its beginner left open: refused, or done. A world
+    /// without an audit log does nothing.
+    fn note_end(
+        &self,
+        _scope: &ProjectScope,
+        _operation: &Operation,
+        _refused: bool,
+    ) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// Stripe, for a tenant's account. Each call does what the method of the same name in `billfold-stripe` says.

@@ -6,14 +6,19 @@
 use std::time::Duration;
 
 use billfold_domain::{ProjectId, ProjectScope};
-use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult};
+use diesel::{
+    ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _, dsl::case_when,
+    sql_types::Integer,
+};
 use diesel_async::RunQueryDsl as _;
 
 use crate::{
     Database, StoreError,
-    database::{read, with_connection},
-    schema::{chores, projects},
-    sql_types::{database_now, database_time_in},
+    database::{read_shared, with_connection},
+    error::still_held,
+    row_security::{ProjectAtHand, project_names, projects_due},
+    schema::chores,
+    sql_types::{StatementTime, database_now, database_time_in},
 };
 
 /// How long a claim holds unless it is [kept alive](Chores::keep_alive).
@@ -21,6 +26,10 @@ const LEASE_SECONDS: i64 = 600;
 
 /// How many projects are given at once before it is looked again.
 const PROJECTS_IN_A_ROUND: i64 = 64;
+
+/// How many chores a project has when it lacks none.
+#[expect(clippy::cast_possible_wrap, reason = "they are a few")]
+const CHORES_OF_A_PROJECT: i64 = ChoreKind::ALL.len() as i64;
 
 /// What is done every now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,14 +79,35 @@ fn of_project(project: String, kind: ChoreKind) -> _ {
         .filter(chores::kind.eq(kind))
 }
 
-fn seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+/// Not null where the project at hand lacks a chore.
+#[diesel::dsl::auto_type]
+fn lacks_a_chore() -> _ {
+    let kinds: i64 = CHORES_OF_A_PROJECT;
+    case_when(
+        chores::table
+            .filter(chores::project_id.eq(ProjectAtHand))
+            .count()
+            .single_value()
+            .lt(kinds),
+        1_i32.into_sql::<Integer>(),
+    )
 }
 
-fn names(rows: Vec<String>) -> Result<Vec<ProjectId>, StoreError> {
-    let project =
-        |id: String| ProjectId::parse(id).map_err(|error| StoreError::Internal(format!("project: {error}")));
-    rows.into_iter().map(project).collect()
+/// Since when the project at hand waits for somebody to claim its chore of this kind.
+#[diesel::dsl::auto_type]
+fn waiting_since(kind: ChoreKind) -> _ {
+    let kind: &'static str = kind.as_str();
+    chores::table
+        .filter(chores::project_id.eq(ProjectAtHand))
+        .filter(chores::kind.eq(kind))
+        .filter(chores::next_run_at.le(StatementTime))
+        .filter(chores::lease_expires_at.lt(StatementTime))
+        .select(chores::next_run_at)
+        .single_value()
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 impl Chores {
@@ -88,21 +118,9 @@ impl Chores {
 
     /// Some of the projects that are not shut and lack a chore. Names only: whoever works on one does so within it.
     pub async fn projects_without(&self) -> Result<Vec<ProjectId>, StoreError> {
-        let kinds = i64::try_from(ChoreKind::ALL.len()).unwrap_or(i64::MAX);
-        names(read!(
+        project_names(read_shared!(
             self.database,
-            projects::table
-                .filter(projects::disabled_at.is_null())
-                .filter(
-                    chores::table
-                        .filter(chores::project_id.eq(projects::id))
-                        .count()
-                        .single_value()
-                        .lt(kinds),
-                )
-                .order(projects::id)
-                .select(projects::id)
-                .limit(PROJECTS_IN_A_ROUND) => String
+            projects_due(lacks_a_chore(), PROJECTS_IN_A_ROUND) => String
         )?)
     }
 
@@ -113,7 +131,7 @@ impl Chores {
         kind: ChoreKind,
         first_in: Duration,
     ) -> Result<(), StoreError> {
-        with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| {
             diesel::insert_into(chores::table)
                 .values((
                     chores::project_id.eq(scope.project().as_str()),
@@ -132,17 +150,9 @@ impl Chores {
     /// Some of the projects whose chore of this kind is due and free, those that waited longest first. Shut projects are
     /// left out. Names only: whoever works on one does so within it.
     pub async fn projects_due(&self, kind: ChoreKind) -> Result<Vec<ProjectId>, StoreError> {
-        names(read!(
+        project_names(read_shared!(
             self.database,
-            chores::table
-                .inner_join(projects::table)
-                .filter(projects::disabled_at.is_null())
-                .filter(chores::kind.eq(kind.as_str()))
-                .filter(chores::next_run_at.le(database_now()))
-                .filter(chores::lease_expires_at.lt(database_now()))
-                .order(chores::next_run_at)
-                .select(chores::project_id)
-                .limit(PROJECTS_IN_A_ROUND) => String
+            projects_due(waiting_since(kind), PROJECTS_IN_A_ROUND) => String
         )?)
     }
 
@@ -153,8 +163,8 @@ impl Chores {
         scope: &ProjectScope,
         kind: ChoreKind,
     ) -> Result<Option<Chore>, StoreError> {
-        let claimed: QueryResult<Option<i64>> = with_connection!(self.database, |connection| {
-            diesel::update(of_project(scope.project().to_string(), kind))
+        let claimed: Result<Option<i64>, StoreError> = with_connection!(self.database, scope, |connection| {
+            let claimed = diesel::update(of_project(scope.project().to_string(), kind))
                 .filter(chores::next_run_at.le(database_now()))
                 .filter(chores::lease_expires_at.lt(database_now()))
                 .set((
@@ -164,21 +174,21 @@ impl Chores {
                 .returning(chores::fence)
                 .get_result(connection)
                 .await
-                .optional()
+                .optional()?;
+            Ok(claimed)
         });
         Ok(claimed?.map(|fence| Chore { kind, fence }))
     }
 
     /// Lets the claim hold for ten more minutes from now. [`StoreError::Fenced`] when another has the chore by now.
     pub async fn keep_alive(&self, scope: &ProjectScope, chore: &Chore) -> Result<(), StoreError> {
-        let kept: QueryResult<usize> = with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| still_held(
             diesel::update(of_project(scope.project().to_string(), chore.kind))
                 .filter(chores::fence.eq(chore.fence))
                 .set(chores::lease_expires_at.eq(database_time_in(LEASE_SECONDS)))
                 .execute(connection)
-                .await
-        });
-        held(kept?)
+                .await?
+        ))
     }
 
     /// Gives the chore back, to be done again after a while: after its interval when it is done, sooner when it could not
@@ -189,7 +199,7 @@ impl Chores {
         chore: &Chore,
         next_in: Duration,
     ) -> Result<(), StoreError> {
-        let ended: QueryResult<usize> = with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| still_held(
             diesel::update(of_project(scope.project().to_string(), chore.kind))
                 .filter(chores::fence.eq(chore.fence))
                 .set((
@@ -197,16 +207,7 @@ impl Chores {
                     chores::lease_expires_at.eq(database_time_in(-1)),
                 ))
                 .execute(connection)
-                .await
-        });
-        held(ended?)
-    }
-}
-
-fn held(changed: usize) -> Result<(), StoreError> {
-    if changed == 1 {
-        Ok(())
-    } else {
-        Err(StoreError::Fenced)
+                .await?
+        ))
     }
 }

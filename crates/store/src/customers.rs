@@ -33,6 +33,7 @@ impl Customers {
     pub async fn find(&self, scope: &ProjectScope, user: &UserId) -> Result<Option<CustomerId>, StoreError> {
         let rows = read!(
             self.database,
+            scope,
             of_user(scope.project().to_string(), user.to_string()).select(customers::id) => String
         )?;
         rows.into_iter()
@@ -53,7 +54,7 @@ impl Customers {
     ) -> Result<(), StoreError> {
         let query =
             of_user(scope.project().to_string(), user.to_string()).filter(customers::id.eq(gone.as_str()));
-        with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| {
             diesel::delete(query).execute(connection).await?;
             Ok(())
         })

@@ -5,7 +5,7 @@
 
 use billfold_domain::{ProjectScope, SetupIntentId, UtcTimestamp};
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult,
+    BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
     dsl::case_when, upsert::excluded,
 };
 use diesel_async::RunQueryDsl as _;
@@ -14,6 +14,7 @@ use time::Duration;
 use crate::{
     Database, StoreError,
     database::{in_transaction, read, with_connection},
+    error::still_held,
     operations::{FIRST_FENCE, LEASE_SECONDS},
     schema::idempotency_keys,
     sql_types::{StoredInstant, database_now, database_time_in},
@@ -166,54 +167,57 @@ impl IdempotencyKeys {
     ) -> Result<KeyClaim, StoreError> {
         let project = scope.project().as_str();
         let over = || idempotency_keys::created_at.le(StoredInstant(now.plus(-RETENTION)));
-        let claimed: QueryResult<Option<(String, i64)>> = with_connection!(self.database, |connection| {
-            let upsert = diesel::insert_into(idempotency_keys::table)
-                .values((
-                    idempotency_keys::project_id.eq(project),
-                    idempotency_keys::route.eq(new.route.as_str()),
-                    idempotency_keys::key.eq(new.key.as_str()),
-                    idempotency_keys::fingerprint.eq(new.fingerprint.as_str()),
-                    idempotency_keys::operation_id.eq(new.operation.as_str()),
-                    idempotency_keys::fence.eq(FIRST_FENCE),
-                    idempotency_keys::lease_expires_at.eq(database_time_in(LEASE_SECONDS)),
-                    idempotency_keys::created_at.eq(StoredInstant(now)),
-                ))
-                .on_conflict((
-                    idempotency_keys::project_id,
-                    idempotency_keys::route,
-                    idempotency_keys::key,
-                ))
-                .do_update()
-                .set((
-                    idempotency_keys::fingerprint.eq(excluded(idempotency_keys::fingerprint)),
-                    idempotency_keys::operation_id.eq(case_when(
-                        over(),
-                        excluded(idempotency_keys::operation_id),
-                    )
-                    .otherwise(idempotency_keys::operation_id)),
-                    idempotency_keys::created_at.eq(case_when(
-                        over(),
-                        excluded(idempotency_keys::created_at),
-                    )
-                    .otherwise(idempotency_keys::created_at)),
-                    idempotency_keys::fence.eq(idempotency_keys::fence + 1),
-                    idempotency_keys::lease_expires_at.eq(database_time_in(LEASE_SECONDS)),
-                    idempotency_keys::status.eq(None::<i16>),
-                    idempotency_keys::location.eq(None::<String>),
-                    idempotency_keys::body.eq(None::<String>),
-                    idempotency_keys::setup_intent_id.eq(None::<String>),
-                    idempotency_keys::secret_at.eq(None::<i32>),
-                ));
-            let nobodys = idempotency_keys::lease_expires_at.lt(database_now());
-            let left_open = idempotency_keys::status
-                .is_null()
-                .and(idempotency_keys::fingerprint.eq(new.fingerprint.as_str()));
-            diesel::query_dsl::methods::FilterDsl::filter(upsert, nobodys.and(over().or(left_open)))
-                .returning((idempotency_keys::operation_id, idempotency_keys::fence))
-                .get_result(connection)
-                .await
-                .optional()
-        });
+        let claimed: Result<Option<(String, i64)>, StoreError> =
+            with_connection!(self.database, scope, |connection| {
+                let upsert = diesel::insert_into(idempotency_keys::table)
+                    .values((
+                        idempotency_keys::project_id.eq(project),
+                        idempotency_keys::route.eq(new.route.as_str()),
+                        idempotency_keys::key.eq(new.key.as_str()),
+                        idempotency_keys::fingerprint.eq(new.fingerprint.as_str()),
+                        idempotency_keys::operation_id.eq(new.operation.as_str()),
+                        idempotency_keys::fence.eq(FIRST_FENCE),
+                        idempotency_keys::lease_expires_at.eq(database_time_in(LEASE_SECONDS)),
+                        idempotency_keys::created_at.eq(StoredInstant(now)),
+                    ))
+                    .on_conflict((
+                        idempotency_keys::project_id,
+                        idempotency_keys::route,
+                        idempotency_keys::key,
+                    ))
+                    .do_update()
+                    .set((
+                        idempotency_keys::fingerprint.eq(excluded(idempotency_keys::fingerprint)),
+                        idempotency_keys::operation_id.eq(case_when(
+                            over(),
+                            excluded(idempotency_keys::operation_id),
+                        )
+                        .otherwise(idempotency_keys::operation_id)),
+                        idempotency_keys::created_at.eq(case_when(
+                            over(),
+                            excluded(idempotency_keys::created_at),
+                        )
+                        .otherwise(idempotency_keys::created_at)),
+                        idempotency_keys::fence.eq(idempotency_keys::fence + 1),
+                        idempotency_keys::lease_expires_at.eq(database_time_in(LEASE_SECONDS)),
+                        idempotency_keys::status.eq(None::<i16>),
+                        idempotency_keys::location.eq(None::<String>),
+                        idempotency_keys::body.eq(None::<String>),
+                        idempotency_keys::setup_intent_id.eq(None::<String>),
+                        idempotency_keys::secret_at.eq(None::<i32>),
+                    ));
+                let nobodys = idempotency_keys::lease_expires_at.lt(database_now());
+                let left_open = idempotency_keys::status
+                    .is_null()
+                    .and(idempotency_keys::fingerprint.eq(new.fingerprint.as_str()));
+                let claimed =
+                    diesel::query_dsl::methods::FilterDsl::filter(upsert, nobodys.and(over().or(left_open)))
+                        .returning((idempotency_keys::operation_id, idempotency_keys::fence))
+                        .get_result(connection)
+                        .await
+                        .optional()?;
+                Ok(claimed)
+            });
         match claimed? {
             Some((operation, fence)) => Ok(KeyClaim::Held(HeldKey {
                 route: new.route.clone(),
@@ -229,6 +233,7 @@ impl IdempotencyKeys {
     async fn not_claimed(&self, scope: &ProjectScope, new: &NewKey) -> Result<KeyClaim, StoreError> {
         let rows = read!(
             self.database,
+            scope,
             one(scope.project().to_string(), new.route.clone(), new.key.clone())
                 .select((idempotency_keys::fingerprint, ANSWER)) => (String, AnswerRow)
         )?;
@@ -249,6 +254,7 @@ impl IdempotencyKeys {
     ) -> Result<Option<KeptAnswer>, StoreError> {
         let rows = read!(
             self.database,
+            scope,
             one(scope.project().to_string(), route.to_owned(), key.to_owned()).select(ANSWER) => AnswerRow
         )?;
         rows.into_iter().next().map_or(Ok(None), answer)
@@ -271,7 +277,7 @@ impl IdempotencyKeys {
             .map(|taken| i32::try_from(taken.at))
             .transpose()
             .map_err(too_large)?;
-        let written: QueryResult<usize> = with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| still_held(
             diesel::update(held(project, &holder.route, &holder.key, holder.fence))
                 .set((
                     idempotency_keys::status.eq(status),
@@ -283,13 +289,8 @@ impl IdempotencyKeys {
                     idempotency_keys::lease_expires_at.eq(database_time_in(-1)),
                 ))
                 .execute(connection)
-                .await
-        });
-        if written? == 1 {
-            Ok(())
-        } else {
-            Err(StoreError::Fenced)
-        }
+                .await?
+        ))
     }
 
     /// Goes on holding a key. Does nothing when another has taken it over or an answer is written.
@@ -310,7 +311,7 @@ impl IdempotencyKeys {
         seconds: i64,
     ) -> Result<(), StoreError> {
         let project = scope.project().as_str();
-        with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| {
             diesel::update(held(project, &holder.route, &holder.key, holder.fence))
                 .set(idempotency_keys::lease_expires_at.eq(database_time_in(seconds)))
                 .execute(connection)
@@ -336,7 +337,7 @@ impl IdempotencyKeys {
                 .filter(idempotency_keys::created_at.lt(StoredInstant(before)))
                 .filter(idempotency_keys::lease_expires_at.lt(database_now()))
         };
-        in_transaction!(self.database, |connection| {
+        in_transaction!(self.database, scope, |connection| {
             let youngest: Option<StoredInstant> = old()
                 .order(idempotency_keys::created_at)
                 .select(idempotency_keys::created_at)

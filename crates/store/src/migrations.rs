@@ -6,7 +6,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::{
     Database, StoreError,
-    database::{Engine, read},
+    database::{Engine, read_shared},
 };
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
@@ -42,7 +42,7 @@ impl Database {
     pub async fn migrate(&self) -> Result<MigrationReport, StoreError> {
         let applied = match &self.engine {
             Engine::Postgres(postgres) => {
-                let mut connection = postgres.connection().await?;
+                let mut connection = postgres.session().await?;
                 connection.batch_execute(LOCK).await?;
                 let mut harness = AsyncMigrationHarness::new(connection);
                 let applied = apply(&mut harness, POSTGRES);
@@ -70,9 +70,16 @@ impl Database {
             Engine::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(&SQLITE),
         }
         .map_err(failed)?;
-        let applied = read!(self, __diesel_schema_migrations::table.select(__diesel_schema_migrations::version) => String);
+        let applied = read_shared!(self, __diesel_schema_migrations::table.select(__diesel_schema_migrations::version) => String);
         match applied {
             Ok(applied) => versions.retain(|version| !applied.contains(version)),
+            Err(StoreError::Internal(message)) if message.contains("permission denied") => {
+                return Err(StoreError::Configuration(
+                    "the database's role may not read its tables: run billfold migrate with --application-role and the \
+                     role's name"
+                        .to_owned(),
+                ));
+            }
             // A database that was never migrated has no such table.
             Err(StoreError::Internal(message)) if message.contains("__diesel_schema_migrations") => {}
             Err(error) => return Err(error),

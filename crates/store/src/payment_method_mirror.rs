@@ -28,6 +28,7 @@ impl PaymentMethods {
     ) -> Result<Option<PaymentMethod>, StoreError> {
         let found = read!(
             self.database,
+            scope,
             shown(scope.project().to_string())
                 .filter(payment_methods::setup_intent_id.eq(setup_intent.to_string()))
                 .select(PaymentMethodRow::as_select()) => PaymentMethodRow
@@ -43,7 +44,7 @@ impl PaymentMethods {
         read: i64,
         card: &Card,
     ) -> Result<bool, StoreError> {
-        with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| {
             let changed = diesel::update(unseen(scope.project().to_string(), id.to_string(), read))
                 .set((
                     payment_methods::brand.eq(card.brand.as_str()),
@@ -67,7 +68,7 @@ impl PaymentMethods {
         read: i64,
         now: UtcTimestamp,
     ) -> Result<bool, StoreError> {
-        with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| {
             let changed = diesel::update(unseen(scope.project().to_string(), id.to_string(), read))
                 .filter(payment_methods::setup_intent_id.is_null())
                 .set((
@@ -89,7 +90,7 @@ impl PaymentMethods {
         now: UtcTimestamp,
     ) -> Result<usize, StoreError> {
         let project = scope.project().as_str();
-        in_transaction!(self.database, |connection| {
+        in_transaction!(self.database, scope, |connection| {
             diesel::delete(
                 customers::table
                     .filter(customers::project_id.eq(project))
@@ -114,6 +115,7 @@ impl PaymentMethods {
     ) -> Result<bool, StoreError> {
         let of_users = read!(
             self.database,
+            scope,
             customers::table
                 .filter(customers::project_id.eq(scope.project().to_string()))
                 .filter(customers::id.eq(customer.to_string()))
@@ -125,6 +127,7 @@ impl PaymentMethods {
         }
         let of_methods = read!(
             self.database,
+            scope,
             shown(scope.project().to_string())
                 .filter(payment_methods::customer_id.eq(customer.to_string()))
                 .select(payment_methods::id)

@@ -6,12 +6,12 @@ use billfold_domain::{
     PageLimit, PageRequest, PaymentMethodId, PaymentMethodType, PaymentMethodTypes, Position, ProjectId,
     ProjectScope, UserId,
 };
-use billfold_test_support::PostgresDatabase;
+use billfold_test_support::{APPLICATION_ROLE, PostgresDatabase};
 use diesel::pg::Pg;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use super::PageQuery;
-use crate::{Database, DatabaseOptions};
+use crate::{Database, DatabaseOptions, row_security::under_policy};
 
 /// Two thirds of these are one project's. A user has a handful, but for one who has a tenth of the project's.
 const ROWS: i64 = 200_000;
@@ -31,16 +31,16 @@ const FILL: &str = "
 
 async fn filled() -> (PostgresDatabase, Client) {
     let server = PostgresDatabase::fresh("a database without tables", async |_| Ok(())).await;
-    let database = Database::connect(&DatabaseOptions::new(server.url()))
+    let database = Database::connect(&DatabaseOptions::new(server.owner_url()))
         .await
         .expect("a connection");
     database.migrate().await.expect("the migrations apply");
-    let (client, connection) = tokio_postgres::connect(server.url(), NoTls)
-        .await
-        .expect("a connection");
-    tokio::spawn(connection);
-    // The session as the store sets it.
-    client.batch_execute(FILL).await.expect("the rows are written");
+    let grant = database.grant_to(APPLICATION_ROLE);
+    grant.await.expect("the role is there");
+    let filler = connect(server.superuser_url()).await;
+    filler.batch_execute(FILL).await.expect("the rows are written");
+    // The session as the store has it, under the policies.
+    let client = connect(&server.url()).await;
     client
         .batch_execute("set plan_cache_mode = force_generic_plan")
         .await
@@ -48,10 +48,16 @@ async fn filled() -> (PostgresDatabase, Client) {
     (server, client)
 }
 
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
 /// The plan of the request's statement, carried out.
 async fn plan(client: &Client, request: &PageRequest) -> String {
     let scope = ProjectScope::authorized(ProjectId::parse("large").expect("a name"));
-    let query = PageQuery::new(&scope, request);
+    let query = under_policy(&scope, PageQuery::new(&scope, request));
     let text = diesel::debug_query::<Pg, _>(&query).to_string();
     let (statement, parameters) = text.split_once(" -- binds: ").expect("the parameters follow");
     let parameters = parameters.trim_matches(['[', ']']).replace('"', "'");

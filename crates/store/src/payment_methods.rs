@@ -11,11 +11,10 @@ use diesel::{
 use diesel_async::RunQueryDsl as _;
 
 use crate::{
-    Database, StoreError,
+    Database, NewOperation, Operation, OperationKind, StoreError, Subject,
     database::{in_transaction, read, with_connection},
-    operations::{
-        self as operation_rows, FIRST_FENCE, NewOperation, Operation, OperationKind, Subject, claim, held,
-    },
+    operation,
+    operations::{FIRST_FENCE, claim, held},
     payment_method_page::{PageQuery, PageRow},
     payment_method_row::PaymentMethodRow,
     schema::payment_methods,
@@ -187,6 +186,7 @@ impl PaymentMethods {
     ) -> Result<Option<PaymentMethod>, StoreError> {
         let found = read!(
             self.database,
+            scope,
             shown(scope.project().to_string())
                 .filter(payment_methods::id.eq(id.to_string()))
                 .select(PaymentMethodRow::as_select()) => PaymentMethodRow
@@ -202,6 +202,7 @@ impl PaymentMethods {
     ) -> Result<Option<PaymentMethod>, StoreError> {
         let found = read!(
             self.database,
+            scope,
             rows(scope.project().to_string())
                 .filter(payment_methods::deleted_at.is_not_null())
                 .filter(payment_methods::id.eq(id.to_string()))
@@ -217,7 +218,7 @@ impl PaymentMethods {
         request: &PageRequest,
     ) -> Result<Option<Page<PaymentMethod>>, StoreError> {
         let query = PageQuery::new(scope, request);
-        let rows = read!(self.database, query.clone() => PageRow)?;
+        let rows = read!(self.database, scope, query.clone() => PageRow)?;
         // Only an empty page leaves open whether its position exists.
         if let (true, Position::After(id) | Position::Before(id)) = (rows.is_empty(), &request.position)
             && !self.was_ever_here(scope, id).await?
@@ -235,6 +236,7 @@ impl PaymentMethods {
     ) -> Result<Vec<PaymentMethod>, StoreError> {
         let found = read!(
             self.database,
+            scope,
             shown(scope.project().to_string())
                 .filter(payment_methods::user_id.eq(user.to_string()))
                 .filter(payment_methods::setup_intent_id.is_null())
@@ -247,6 +249,7 @@ impl PaymentMethods {
     async fn was_ever_here(&self, scope: &ProjectScope, id: &PaymentMethodId) -> Result<bool, StoreError> {
         let found = read!(
             self.database,
+            scope,
             rows(scope.project().to_string())
                 .filter(payment_methods::id.eq(id.to_string()))
                 .select(payment_methods::id) => String
@@ -266,7 +269,7 @@ impl PaymentMethods {
         use crate::schema::operations;
         let project = scope.project().as_str();
         let user = new.user.as_str();
-        in_transaction!(self.database, |connection| {
+        in_transaction!(self.database, scope, |connection| {
             connection.lock_user(scope, &new.user).await?;
             if let Some(row) = find_shown!(connection, project, id) {
                 return already_saved(row, new);
@@ -290,7 +293,7 @@ impl PaymentMethods {
             let Some(claimed) = claim!(connection, scope, new, now)? else {
                 return Ok(BeginCreate::Busy);
             };
-            let operation = operation_rows::operation(claimed)?;
+            let operation = operation::operation(claimed)?;
             // Another operation on the method may have ended since the look above, which was before this one began.
             if operation.fence == FIRST_FENCE
                 && let Some(row) = find_shown!(connection, project, id)
@@ -316,7 +319,7 @@ impl PaymentMethods {
         use crate::schema::operations;
         let project = scope.project().as_str();
         let subject = Subject::PaymentMethod(id.clone());
-        in_transaction!(self.database, |connection| {
+        in_transaction!(self.database, scope, |connection| {
             let found = rows(project.to_owned())
                 .filter(payment_methods::id.eq(id.as_str()))
                 .select((
@@ -360,7 +363,7 @@ impl PaymentMethods {
             let Some(claimed) = claim!(connection, scope, new, now)? else {
                 return Ok(BeginDelete::Busy);
             };
-            let operation = operation_rows::operation(claimed)?;
+            let operation = operation::operation(claimed)?;
             if operation.kind != OperationKind::DeletePaymentMethod {
                 return Ok(BeginDelete::Held(operation, payment_method));
             }
@@ -405,7 +408,7 @@ impl PaymentMethods {
         id: &PaymentMethodId,
         setup_intent: &SetupIntentId,
     ) -> Result<bool, StoreError> {
-        with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| {
             let confirmed = diesel::update(waiting(
                 scope.project().to_string(),
                 id.to_string(),
@@ -439,7 +442,7 @@ impl PaymentMethods {
         setup_intent: &SetupIntentId,
         now: UtcTimestamp,
     ) -> Result<(), StoreError> {
-        with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| {
             diesel::update(waiting(
                 scope.project().to_string(),
                 id.to_string(),

@@ -1,139 +1,172 @@
 //! Projects and their Stripe credentials. Not a tenant's own data: whoever asks by name here has yet to be authorised.
+//! Credentials are sealed on their way in and opened on their way out (`sealed_credentials`).
 
-use billfold_domain::{ProjectId, StripeAccountId, UtcTimestamp};
+use billfold_domain::{ProjectId, StripeAccountId, StripeMode, UtcTimestamp};
+use billfold_vault::{DataKey, DataKeyVersion, Vault};
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _, QueryDsl as _,
+    BoolExpressionMethods as _, ExpressionMethods as _, JoinOnDsl as _, NullableExpressionMethods as _,
+    OptionalExtension as _, QueryDsl as _,
 };
 use diesel_async::RunQueryDsl as _;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    Database, StoreError,
-    database::{in_transaction, read, with_connection},
-    schema::{projects, stripe_credentials},
+    AccountUse, Database, ListedProject, MadeProject, NewProject, Project, StoreError, StripeCredentials,
+    WebhookSecrets,
+    database::{in_transaction, read, read_shared},
+    schema::{project_data_keys, projects, stripe_credentials},
+    sealed_credentials::{
+        self, DataKeyColumns, SecretColumns, insert_data_key, lock_credentials, replace_secrets, seal,
+        secret_columns,
+    },
     sql_types::StoredInstant,
 };
 
-/// How a project speaks to Stripe.
-#[derive(Clone, Debug)]
-pub struct StripeCredentials {
-    /// The key that every call is signed with.
-    pub secret_key: SecretString,
-    /// What a user's page needs; no secret.
-    pub publishable_key: String,
-    /// The connected account to act for, where the key is a platform's.
-    pub account: Option<StripeAccountId>,
-    /// What webhooks may be signed with.
-    pub webhook_secrets: WebhookSecrets,
-}
-
-/// The signing secrets of a project's webhook endpoint that are live: none, one, or two while one takes the other's
-/// place.
-#[derive(Clone, Debug, Default)]
-pub struct WebhookSecrets {
-    /// The newest.
-    pub current: Option<SecretString>,
-    /// The one before, which Stripe may still sign with.
-    pub previous: Option<SecretString>,
-}
-
-impl WebhookSecrets {
-    /// Only this one.
-    pub fn only(secret: SecretString) -> Self {
-        Self {
-            current: Some(secret),
-            previous: None,
-        }
-    }
-
-    /// Those that are live, the newest first.
-    pub fn live(&self) -> impl Iterator<Item = &SecretString> {
-        self.current.iter().chain(&self.previous)
-    }
-}
-
-/// A project to be made.
-#[derive(Clone, Debug)]
-pub struct NewProject {
-    /// Its name.
-    pub id: ProjectId,
-    /// How it speaks to Stripe.
-    pub stripe: StripeCredentials,
-}
-
-/// A tenant.
-#[derive(Clone, Debug)]
-pub struct Project {
-    /// Its name.
-    pub id: ProjectId,
-    /// When it was made.
-    pub created_at: UtcTimestamp,
-    /// Since when it is shut, if it is.
-    pub disabled_at: Option<UtcTimestamp>,
-    /// How it speaks to Stripe.
-    pub stripe: StripeCredentials,
-}
-
-type Row = (
+/// What of a project is in its own row and no other: its name, and when it was made, shut, and begun to be deleted.
+type ListedColumns = (
     String,
     StoredInstant,
     Option<StoredInstant>,
-    String,
-    String,
-    Option<String>,
-    (Option<String>, Option<String>),
+    Option<StoredInstant>,
 );
 
-/// What credentials are in their row. The webhook's secrets have a way of their own, since Stripe shows each only once:
-/// whoever changes the others still has those.
-macro_rules! credentials {
+/// Its mode, the account that it works on, whether others may too, and how often it was changed.
+type AccountColumns = (String, Option<String>, i16, i64);
+
+pub(crate) type Row = (
+    ListedColumns,
+    AccountColumns,
+    (String, Option<String>),
+    SecretColumns,
+    DataKeyColumns,
+);
+
+/// What of credentials is in their row and no secret.
+macro_rules! open_columns {
     ($credentials:expr) => {
         (
-            stripe_credentials::secret_key.eq($credentials.secret_key.expose_secret()),
             stripe_credentials::publishable_key.eq(&$credentials.publishable_key),
             stripe_credentials::account_id.eq($credentials.account.as_ref().map(StripeAccountId::as_str)),
         )
     };
 }
 
+pub(crate) use open_columns;
+
+/// Which account a project works on, as its row has it.
+macro_rules! account_use {
+    ($account_use:expr) => {
+        (
+            projects::stripe_account_id.eq($account_use.account.as_ref().map(StripeAccountId::as_str)),
+            projects::account_shared.eq(i16::from($account_use.shared)),
+        )
+    };
+}
+pub(crate) use account_use;
+
+/// Whether a project other than this one works on the account, where it is not to be shared. An expression, since it is
+/// compiled for each database's connection.
+macro_rules! is_taken {
+    ($connection:expr, $id:expr, $mode:expr, $account_use:expr) => {
+        match (&$account_use.account, $account_use.shared) {
+            (Some(account), false) => {
+                projects::table
+                    .filter(projects::stripe_account_id.eq(account.as_str()))
+                    .filter(projects::mode.eq($mode.as_str()))
+                    .filter(projects::id.ne($id.as_str()))
+                    .count()
+                    .get_result::<i64>($connection)
+                    .await?
+                    > 0
+            }
+            _ => false,
+        }
+    };
+}
+pub(crate) use is_taken;
+
+/// The mode of a project with this publishable key: test unless it says live.
+fn mode(publishable_key: &str) -> StripeMode {
+    if publishable_key.starts_with("pk_live_") {
+        StripeMode::Live
+    } else {
+        StripeMode::Test
+    }
+}
+
 /// The projects of the installation.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Projects {
-    database: Database,
+    pub(crate) database: Database,
+    pub(crate) vault: Vault,
 }
 
 impl Projects {
-    /// The projects in a database.
-    pub fn new(database: Database) -> Self {
-        Self { database }
+    /// The projects in a database, with the keys that seal and open their secrets.
+    pub fn new(database: Database, vault: Vault) -> Self {
+        Self { database, vault }
     }
 
-    /// Makes a project. [`StoreError::Duplicate`] when one of this name exists.
+    /// Makes a project whose account nobody has looked at. [`StoreError::Duplicate`] when there is or was one of this name.
     pub async fn create(&self, project: &NewProject, now: UtcTimestamp) -> Result<(), StoreError> {
+        match self.make(project, &AccountUse::default(), now).await? {
+            MadeProject::Made => Ok(()),
+            refused => Err(StoreError::Duplicate(format!("{refused:?}"))),
+        }
+    }
+
+    /// Makes a project with a data key of its own. [`StoreError::Duplicate`] when another of the same name or on the same
+    /// account is being made at this moment.
+    pub async fn make(
+        &self,
+        project: &NewProject,
+        account_use: &AccountUse,
+        now: UtcTimestamp,
+    ) -> Result<MadeProject, StoreError> {
         let NewProject { id, stripe } = project;
-        in_transaction!(self.database, |connection| {
+        let mode = mode(&stripe.publishable_key);
+        self.admit_current_master_key().await?;
+        let (key, wrapped) = self.vault.make_data_key(id, DataKeyVersion::FIRST)?;
+        let sealed = seal(&key, &stripe.secret_key, &stripe.webhook_secrets)?;
+        in_transaction!(self.database, id, |connection| {
+            let deleted = projects::table
+                .filter(projects::id.eq(id.as_str()))
+                .select(projects::deleted_at.is_not_null())
+                .first::<bool>(connection)
+                .await
+                .optional()?;
+            match deleted {
+                Some(true) => return Ok(MadeProject::NameRetired),
+                Some(false) => return Ok(MadeProject::NameTaken),
+                None => {}
+            }
+            if is_taken!(connection, id, mode, account_use) {
+                return Ok(MadeProject::AccountTaken);
+            }
             diesel::insert_into(projects::table)
                 .values((
                     projects::id.eq(id.as_str()),
                     projects::created_at.eq(StoredInstant(now)),
+                    projects::mode.eq(mode.as_str()),
+                    account_use!(account_use),
                 ))
                 .execute(connection)
                 .await?;
+            insert_data_key!(connection, id, self.vault, wrapped, now);
             diesel::insert_into(stripe_credentials::table)
                 .values((
                     stripe_credentials::project_id.eq(id.as_str()),
-                    credentials!(stripe),
-                    stripe_credentials::webhook_secret.eq(text(stripe.webhook_secrets.current.as_ref())),
-                    stripe_credentials::previous_webhook_secret
-                        .eq(text(stripe.webhook_secrets.previous.as_ref())),
+                    open_columns!(stripe),
+                    secret_columns!(sealed),
                 ))
                 .execute(connection)
                 .await?;
-            Ok(())
+            Ok(MadeProject::Made)
         })
     }
 
-    /// Makes a project, or gives the one of this name these Stripe credentials; its webhook secrets stay what they are.
+    /// Makes a project, or gives the one of this name these Stripe credentials; its webhook secrets stay what they are,
+    /// since Stripe shows each only once.
     pub async fn create_or_update(&self, project: &NewProject, now: UtcTimestamp) -> Result<(), StoreError> {
         match self.create(project, now).await {
             Err(StoreError::Duplicate(_)) => self.update_credentials(project).await,
@@ -142,9 +175,19 @@ impl Projects {
     }
 
     async fn update_credentials(&self, NewProject { id, stripe }: &NewProject) -> Result<(), StoreError> {
-        with_connection!(self.database, |connection| {
+        in_transaction!(self.database, id, |connection| {
+            if !lock_credentials!(connection, id) {
+                return Ok(());
+            }
+            let row = all()
+                .filter(projects::id.eq(id.as_str()))
+                .first(connection)
+                .await?;
+            let (key, before) = self.open(row)?;
+            let sealed = seal(&key, &stripe.secret_key, &before.stripe.webhook_secrets)?;
+            replace_secrets!(connection, id, sealed);
             diesel::update(stripe_credentials::table.filter(stripe_credentials::project_id.eq(id.as_str())))
-                .set(credentials!(stripe))
+                .set(open_columns!(stripe))
                 .execute(connection)
                 .await?;
             Ok(())
@@ -158,77 +201,169 @@ impl Projects {
         id: &ProjectId,
         secret: &SecretString,
     ) -> Result<bool, StoreError> {
-        let secret = secret.expose_secret();
-        with_connection!(self.database, |connection| {
-            let another = stripe_credentials::webhook_secret
-                .is_null()
-                .or(stripe_credentials::webhook_secret.assume_not_null().ne(secret));
-            let of_project = stripe_credentials::table
-                .filter(stripe_credentials::project_id.eq(id.as_str()))
-                .filter(another);
-            let changed = diesel::update(of_project)
-                .set((
-                    stripe_credentials::previous_webhook_secret.eq(stripe_credentials::webhook_secret),
-                    stripe_credentials::webhook_secret.eq(secret),
-                ))
-                .execute(connection)
+        in_transaction!(self.database, id, |connection| {
+            if !lock_credentials!(connection, id) {
+                return Ok(false);
+            }
+            let row = all()
+                .filter(projects::id.eq(id.as_str()))
+                .first(connection)
                 .await?;
-            Ok(changed == 1)
+            let (key, before) = self.open(row)?;
+            let current = before.stripe.webhook_secrets.current;
+            if current
+                .as_ref()
+                .is_some_and(|current| current.expose_secret() == secret.expose_secret())
+            {
+                return Ok(false);
+            }
+            let webhook_secrets = WebhookSecrets {
+                current: Some(secret.clone()),
+                previous: current,
+            };
+            let sealed = seal(&key, &before.stripe.secret_key, &webhook_secrets)?;
+            replace_secrets!(connection, id, sealed);
+            Ok(true)
         })
     }
 
-    /// The project of this name, or `None`.
+    /// The project of this name, also while it is being deleted, or `None`. [`StoreError::Secrets`] where it is there and its secrets do not open.
     pub async fn find(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
-        let rows = read!(self.database, all().filter(projects::id.eq(id.as_str().to_owned())) => Row)?;
-        rows.into_iter().next().map(project).transpose()
+        let rows = read!(self.database, id, all().filter(projects::id.eq(id.as_str().to_owned())) => Row)?;
+        rows.into_iter()
+            .next()
+            .map(|row| Ok(self.open(row)?.1))
+            .transpose()
     }
 
-    /// Every project, by name.
-    pub async fn list(&self) -> Result<Vec<Project>, StoreError> {
-        let rows = read!(self.database, all().order(projects::id) => Row)?;
-        rows.into_iter().map(project).collect()
+    /// Every project that is not deleted, by name.
+    pub async fn list(&self) -> Result<Vec<ListedProject>, StoreError> {
+        Self::list_of(&self.database).await
+    }
+
+    /// Every project of a database that is not deleted, by name. Takes no master key.
+    pub async fn list_of(database: &Database) -> Result<Vec<ListedProject>, StoreError> {
+        let kept = every().filter(projects::deleted_at.is_null());
+        let rows = read_shared!(database, kept => ListedColumns)?;
+        rows.into_iter().map(listed).collect()
+    }
+
+    /// The names of every project of a database, those of deleted ones included, of which the audit log still tells.
+    pub async fn names_even_of_deleted(database: &Database) -> Result<Vec<ProjectId>, StoreError> {
+        let rows = read_shared!(database, every() => ListedColumns)?;
+        rows.into_iter().map(|row| Ok(listed(row)?.id)).collect()
+    }
+
+    /// Opens a row of [`all`], and gives the data key that opened it too.
+    pub(crate) fn open(
+        &self,
+        (project, account_columns, (publishable_key, account), secrets, data_key): Row,
+    ) -> Result<(DataKey, Project), StoreError> {
+        let ListedProject {
+            id,
+            created_at,
+            disabled_at,
+            deletion_began_at,
+        } = listed(project)?;
+        let (mode, known_account, account_shared, revision) = account_columns;
+        let (key, secrets) = sealed_credentials::open(&self.vault, &id, secrets, data_key)?;
+        let account_id = |account: Option<String>| {
+            let parsed = account.map(StripeAccountId::parse).transpose();
+            parsed.map_err(|error| StoreError::Internal(format!("project {id}: {error}")))
+        };
+        let project = Project {
+            created_at,
+            disabled_at,
+            deletion_began_at,
+            mode: StripeMode::from_name(&mode)
+                .ok_or_else(|| StoreError::Internal(format!("project {id} has the mode {mode}")))?,
+            account: AccountUse {
+                account: account_id(known_account)?,
+                shared: account_shared != 0,
+            },
+            revision,
+            stripe: StripeCredentials {
+                secret_key: secrets.secret_key,
+                publishable_key,
+                account: account_id(account)?,
+                webhook_secrets: secrets.webhook_secrets,
+            },
+            id,
+        };
+        Ok((key, project))
     }
 }
 
-fn text(secret: Option<&SecretString>) -> Option<&str> {
-    secret.map(ExposeSecret::expose_secret)
+impl std::fmt::Debug for Projects {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Projects").field(&self.database).finish()
+    }
 }
 
+/// Projects that have credentials, each with those as they lie there and with the data key that opens them: one statement,
+/// so that both are of one moment.
 #[diesel::dsl::auto_type]
-fn all() -> _ {
-    projects::table.inner_join(stripe_credentials::table).select((
+pub(crate) fn all() -> _ {
+    projects::table
+        .inner_join(stripe_credentials::table)
+        .left_join(
+            project_data_keys::table.on(project_data_keys::project_id
+                .eq(stripe_credentials::project_id)
+                .and(
+                    project_data_keys::version
+                        .nullable()
+                        .eq(stripe_credentials::data_key_version),
+                )),
+        )
+        .select((
+            (
+                projects::id,
+                projects::created_at,
+                projects::disabled_at,
+                projects::deletion_began_at,
+            ),
+            (
+                projects::mode,
+                projects::stripe_account_id,
+                projects::account_shared,
+                projects::revision,
+            ),
+            (
+                stripe_credentials::publishable_key,
+                stripe_credentials::account_id,
+            ),
+            (
+                stripe_credentials::data_key_version,
+                stripe_credentials::secret_key,
+                stripe_credentials::webhook_secret,
+                stripe_credentials::previous_webhook_secret,
+            ),
+            (
+                project_data_keys::wrapped.nullable(),
+                project_data_keys::master_key_id.nullable(),
+            ),
+        ))
+}
+
+/// Every project that there is or was, by name.
+#[diesel::dsl::auto_type]
+fn every() -> _ {
+    projects::table.order(projects::id).select((
         projects::id,
         projects::created_at,
         projects::disabled_at,
-        stripe_credentials::secret_key,
-        stripe_credentials::publishable_key,
-        stripe_credentials::account_id,
-        (
-            stripe_credentials::webhook_secret,
-            stripe_credentials::previous_webhook_secret,
-        ),
+        projects::deletion_began_at,
     ))
 }
 
-fn project(
-    (id, created_at, disabled_at, secret_key, publishable_key, account, webhook_secrets): Row,
-) -> Result<Project, StoreError> {
-    let unreadable = |error| StoreError::Internal(format!("project {id}: {error}"));
-    Ok(Project {
+fn listed(
+    (id, created_at, disabled_at, deletion_began_at): ListedColumns,
+) -> Result<ListedProject, StoreError> {
+    Ok(ListedProject {
         created_at: created_at.0,
         disabled_at: disabled_at.map(|at| at.0),
-        stripe: StripeCredentials {
-            secret_key: SecretString::from(secret_key),
-            publishable_key,
-            account: account
-                .map(StripeAccountId::parse)
-                .transpose()
-                .map_err(unreadable)?,
-            webhook_secrets: WebhookSecrets {
-                current: webhook_secrets.0.map(SecretString::from),
-                previous: webhook_secrets.1.map(SecretString::from),
-            },
-        },
-        id: ProjectId::parse(id.as_str()).map_err(unreadable)?,
+        deletion_began_at: deletion_began_at.map(|at| at.0),
+        id: ProjectId::parse(id.as_str())
+            .map_err(|error| StoreError::Internal(format!("project {id}: {error}")))?,
     })
 }

@@ -5,6 +5,13 @@ diesel::table! {
         id -> Text,
         created_at -> crate::sql_types::Instant,
         disabled_at -> Nullable<crate::sql_types::Instant>,
+        mode -> Text,
+        stripe_account_id -> Nullable<Text>,
+        account_shared -> SmallInt,
+        revision -> BigInt,
+        deletion_began_at -> Nullable<crate::sql_types::Instant>,
+        deletion_due_at -> Nullable<crate::sql_types::Instant>,
+        deleted_at -> Nullable<crate::sql_types::Instant>,
     }
 }
 
@@ -16,6 +23,24 @@ diesel::table! {
         account_id -> Nullable<Text>,
         webhook_secret -> Nullable<Text>,
         previous_webhook_secret -> Nullable<Text>,
+        data_key_version -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    master_keys (id) {
+        id -> Text,
+        check_value -> Text,
+    }
+}
+
+diesel::table! {
+    project_data_keys (project_id, version) {
+        project_id -> Text,
+        version -> Integer,
+        wrapped -> Text,
+        master_key_id -> Text,
+        created_at -> crate::sql_types::Instant,
     }
 }
 
@@ -138,6 +163,91 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    api_keys (project_id, id) {
+        project_id -> Text,
+        id -> Text,
+        hash -> Text,
+        scopes -> Text,
+        name -> Nullable<Text>,
+        created_at -> crate::sql_types::Instant,
+        expires_at -> Nullable<crate::sql_types::Instant>,
+        revoked_at -> Nullable<crate::sql_types::Instant>,
+        last_used_at -> Nullable<crate::sql_types::Instant>,
+    }
+}
+
+diesel::table! {
+    cors_origins (project_id, origin) {
+        project_id -> Text,
+        origin -> Text,
+    }
+}
+
+diesel::table! {
+    audit_events (project_id, id) {
+        project_id -> Text,
+        id -> Text,
+        created_at -> crate::sql_types::Instant,
+        caller_kind -> Text,
+        subject -> Nullable<Text>,
+        issuer -> Nullable<Text>,
+        key_id -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        operation_id -> Nullable<Text>,
+        action -> Text,
+        object_type -> Nullable<Text>,
+        object_id -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        outcome -> Text,
+        status -> Nullable<SmallInt>,
+        code -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    rate_limits (project_id, subject, kind) {
+        project_id -> Text,
+        subject -> Text,
+        kind -> Text,
+        full_at -> crate::sql_types::Instant,
+    }
+}
+
+diesel::table! {
+    installation_secrets (name) {
+        name -> Text,
+        value -> Text,
+        created_at -> crate::sql_types::Instant,
+    }
+}
+
+diesel::table! {
+    instances (id) {
+        id -> Text,
+        started_at -> crate::sql_types::Instant,
+        seen_at -> crate::sql_types::Instant,
+    }
+}
+
+diesel::table! {
+    refused_callers (id) {
+        id -> Text,
+        created_at -> crate::sql_types::Instant,
+        request_id -> Nullable<Text>,
+        action -> Nullable<Text>,
+        reason -> Text,
+        number -> BigInt,
+    }
+}
+
+diesel::table! {
+    preflight_origins (origin) {
+        origin -> Text,
+        projects -> Integer,
+    }
+}
+
 diesel::joinable!(chores -> projects (project_id));
 diesel::joinable!(operations -> projects (project_id));
 diesel::joinable!(stripe_credentials -> projects (project_id));
@@ -145,6 +255,6 @@ diesel::joinable!(webhook_work -> projects (project_id));
 diesel::allow_tables_to_appear_in_same_query!(chores, projects);
 diesel::allow_tables_to_appear_in_same_query!(customers, payment_methods);
 diesel::allow_tables_to_appear_in_same_query!(operations, projects);
-diesel::allow_tables_to_appear_in_same_query!(projects, stripe_credentials);
+diesel::allow_tables_to_appear_in_same_query!(project_data_keys, projects, stripe_credentials);
 diesel::allow_tables_to_appear_in_same_query!(projects, webhook_work);
 diesel::allow_tables_to_appear_in_same_query!(payment_methods, stripe_reads);

@@ -39,6 +39,7 @@ impl SetupIntents {
     ) -> Result<Option<StoredSetupIntent>, StoreError> {
         let rows = read!(
             self.database,
+            scope,
             of_project(scope.project().to_string())
                 .filter(setup_intents::id.eq(id.to_string()))
                 .select(setup_intents::user_id) => String
@@ -61,6 +62,7 @@ impl SetupIntents {
     ) -> Result<Option<SetupIntentId>, StoreError> {
         let rows = read!(
             self.database,
+            scope,
             of_project(scope.project().to_string())
                 .filter(setup_intents::operation_id.eq(operation.to_owned()))
                 .select(setup_intents::id) => String

@@ -58,22 +58,27 @@ impl FromSql<Instant, Sqlite> for StoredInstant {
     }
 }
 
-/// The database's own clock, shifted by some seconds. Leases are told by it, so that instances whose clocks differ
+/// The database's own clock, shifted by some time. Leases are told by it, so that instances whose clocks differ
 /// agree on who holds what.
 #[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
 pub(crate) struct DatabaseTime {
-    seconds_from_now: i64,
+    microseconds_from_now: i64,
 }
 
 /// The database's present time.
 pub(crate) const fn database_now() -> DatabaseTime {
-    DatabaseTime { seconds_from_now: 0 }
+    database_time_in_microseconds(0)
 }
 
 /// The database's time in some seconds.
 pub(crate) const fn database_time_in(seconds: i64) -> DatabaseTime {
+    database_time_in_microseconds(seconds.saturating_mul(1_000_000))
+}
+
+/// The database's time in some microseconds.
+pub(crate) const fn database_time_in_microseconds(microseconds: i64) -> DatabaseTime {
     DatabaseTime {
-        seconds_from_now: seconds,
+        microseconds_from_now: microseconds,
     }
 }
 
@@ -87,8 +92,8 @@ impl<Table> diesel::expression::AppearsOnTable<Table> for DatabaseTime {}
 impl QueryFragment<Pg> for DatabaseTime {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
         out.push_sql("(clock_timestamp() + ");
-        out.push_bind_param::<BigInt, _>(&self.seconds_from_now)?;
-        out.push_sql(" * interval '1 second')");
+        out.push_bind_param::<BigInt, _>(&self.microseconds_from_now)?;
+        out.push_sql(" * interval '1 microsecond')");
         Ok(())
     }
 }
@@ -96,8 +101,33 @@ impl QueryFragment<Pg> for DatabaseTime {
 impl QueryFragment<Sqlite> for DatabaseTime {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> diesel::QueryResult<()> {
         out.push_sql("(cast(round(unixepoch('subsec') * 1000) as integer) * 1000 + ");
-        out.push_bind_param::<BigInt, _>(&self.seconds_from_now)?;
-        out.push_sql(" * 1000000)");
+        out.push_bind_param::<BigInt, _>(&self.microseconds_from_now)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// When this statement began, by the database's clock: one time for the whole of it, by which an index can be searched.
+#[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
+pub(crate) struct StatementTime;
+
+impl diesel::expression::Expression for StatementTime {
+    type SqlType = Instant;
+}
+
+impl<Table> diesel::expression::SelectableExpression<Table> for StatementTime {}
+impl<Table> diesel::expression::AppearsOnTable<Table> for StatementTime {}
+
+impl QueryFragment<Pg> for StatementTime {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> diesel::QueryResult<()> {
+        out.push_sql("statement_timestamp()");
+        Ok(())
+    }
+}
+
+impl QueryFragment<Sqlite> for StatementTime {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> diesel::QueryResult<()> {
+        out.push_sql("(cast(round(unixepoch('subsec') * 1000) as integer) * 1000)");
         Ok(())
     }
 }

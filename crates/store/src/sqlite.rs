@@ -1,6 +1,6 @@
 //! SQLite: one connection that writes, a few that read.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use deadpool::{Runtime, managed::Timeouts};
 use diesel::{Connection as _, QueryResult, SqliteConnection, connection::SimpleConnection as _};
@@ -15,7 +15,10 @@ use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::{DatabaseOptions, StoreError};
+use crate::{
+    DatabaseOptions, StoreError,
+    connection_share::{self, Shared},
+};
 
 pub(crate) type WriteConnection = SyncConnectionWrapper<SqliteConnection>;
 
@@ -26,6 +29,7 @@ const PRAGMAS: &str = "pragma busy_timeout = 5000; pragma foreign_keys = on; pra
 #[derive(Clone)]
 pub(crate) struct SqliteDatabase {
     writer: Pool<WriteConnection>,
+    timeout: Duration,
     readers: Arc<Readers>,
 }
 
@@ -75,12 +79,13 @@ impl SqliteDatabase {
         };
         Ok(Self {
             writer,
+            timeout: options.timeout,
             readers: Arc::new(readers),
         })
     }
 
-    pub(crate) async fn writer(&self) -> Result<Object<WriteConnection>, StoreError> {
-        Ok(self.writer.get().await?)
+    pub(crate) async fn writer(&self) -> Result<Shared<Object<WriteConnection>>, StoreError> {
+        connection_share::take(self.timeout, self.writer.get()).await
     }
 
     /// Runs a read on a blocking thread: a caller who goes away leaves it to finish there.

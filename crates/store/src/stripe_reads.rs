@@ -65,9 +65,9 @@ impl StripeReads {
 
     /// Grants the project's next read, in one statement.
     pub async fn next(&self, scope: &ProjectScope) -> Result<StripeRead, StoreError> {
-        let granted: QueryResult<(i64, StoredInstant, StoredInstant)> =
-            with_connection!(self.database, |connection| {
-                diesel::insert_into(stripe_reads::table)
+        let granted: Result<(i64, StoredInstant, StoredInstant), StoreError> =
+            with_connection!(self.database, scope, |connection| {
+                let granted = diesel::insert_into(stripe_reads::table)
                     .values((
                         stripe_reads::project_id.eq(scope.project().as_str()),
                         stripe_reads::last_read.eq(1),
@@ -85,7 +85,8 @@ impl StripeReads {
                         database_now(),
                     ))
                     .get_result(connection)
-                    .await
+                    .await?;
+                Ok(granted)
             });
         let (number, call_at, now) = granted?;
         let wait = call_at.0.microseconds().saturating_sub(now.0.microseconds());

@@ -1,20 +1,16 @@
 //! What the comparison with Stripe asks of the records, page by page, and the one row that it may add.
 
 use billfold_domain::{CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, UserId};
-use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult,
-    SelectableHelper as _,
-};
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
 use diesel_async::RunQueryDsl as _;
 
 use crate::{
-    Customers, Operation, Operations, PaymentMethods, StoreError, Subject,
-    database::{in_transaction, read, with_connection},
-    operations::{COLUMNS, LEASE_SECONDS, Row, operation},
+    Customers, PaymentMethods, StoreError, Subject,
+    database::{in_transaction, read},
     payment_method_row::PaymentMethodRow,
     payment_methods::{rows, shown},
     schema::{customers, operations, payment_methods},
-    sql_types::{StoredInstant, database_now, database_time_in},
+    sql_types::StoredInstant,
     stripe_reads::newest_read,
 };
 
@@ -72,6 +68,7 @@ impl Customers {
     ) -> Result<Vec<(UserId, CustomerId)>, StoreError> {
         let found = read!(
             self.database,
+            scope,
             customers::table
                 .filter(customers::project_id.eq(scope.project().to_string()))
                 .filter(customers::user_id.gt(text_of(after)))
@@ -95,6 +92,7 @@ impl PaymentMethods {
     ) -> Result<Vec<MirroredPaymentMethod>, StoreError> {
         let found = read!(
             self.database,
+            scope,
             shown(scope.project().to_string())
                 .filter(payment_methods::user_id.eq(user.to_string()))
                 .order(payment_methods::id)
@@ -122,6 +120,7 @@ impl PaymentMethods {
         let project = scope.project().to_string();
         let found = read!(
             self.database,
+            scope,
             shown(project.clone())
                 .filter(payment_methods::user_id.gt(text_of(after)))
                 .filter(
@@ -143,6 +142,7 @@ impl PaymentMethods {
     pub async fn recorded(&self, scope: &ProjectScope, id: &PaymentMethodId) -> Result<Recorded, StoreError> {
         let found = read!(
             self.database,
+            scope,
             rows(scope.project().to_string())
                 .filter(payment_methods::id.eq(id.to_string()))
                 .select((PaymentMethodRow::as_select(), payment_methods::deleted_at))
@@ -161,7 +161,7 @@ impl PaymentMethods {
         let project = scope.project().as_str();
         let row = PaymentMethodRow::of(adoption.payment_method);
         let subject = Subject::PaymentMethod(adoption.payment_method.id.clone()).to_text();
-        in_transaction!(self.database, |connection| {
+        in_transaction!(self.database, scope, |connection| {
             let open: i64 = operations::table
                 .filter(operations::project_id.eq(project))
                 .filter(
@@ -188,61 +188,5 @@ impl PaymentMethods {
                 .await?;
             Ok(written == 1)
         })
-    }
-}
-
-impl Operations {
-    /// At most `limit` of the project's open operations, by name, which is by age; those after a name.
-    pub async fn open(
-        &self,
-        scope: &ProjectScope,
-        after: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<Operation>, StoreError> {
-        let found = read!(
-            self.database,
-            operations::table
-                .filter(operations::project_id.eq(scope.project().to_string()))
-                .filter(operations::id.gt(after.unwrap_or_default().to_owned()))
-                .order(operations::id)
-                .select(COLUMNS)
-                .limit(limit) => Row
-        )?;
-        found.into_iter().map(operation).collect()
-    }
-
-    /// Whether the operation of this name is open.
-    pub async fn is_open_by_name(&self, scope: &ProjectScope, id: &str) -> Result<bool, StoreError> {
-        let found = read!(
-            self.database,
-            operations::table
-                .filter(operations::project_id.eq(scope.project().to_string()))
-                .filter(operations::id.eq(id.to_owned()))
-                .select(operations::id) => String
-        )?;
-        Ok(!found.is_empty())
-    }
-
-    /// Claims the operation of this name before its next attempt is due, or gives `None` when another holds it or it has
-    /// ended.
-    pub async fn claim(&self, scope: &ProjectScope, id: &str) -> Result<Option<Operation>, StoreError> {
-        let claimed: QueryResult<Option<Row>> = with_connection!(self.database, |connection| {
-            diesel::update(
-                operations::table
-                    .filter(operations::project_id.eq(scope.project().as_str()))
-                    .filter(operations::id.eq(id))
-                    .filter(operations::lease_expires_at.lt(database_now())),
-            )
-            .set((
-                operations::fence.eq(operations::fence + 1),
-                operations::lease_expires_at.eq(database_time_in(LEASE_SECONDS)),
-                operations::next_attempt_at.eq(database_time_in(LEASE_SECONDS)),
-            ))
-            .returning(COLUMNS)
-            .get_result(connection)
-            .await
-            .optional()
-        });
-        claimed?.map(operation).transpose()
     }
 }

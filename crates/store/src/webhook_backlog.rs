@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use billfold_domain::ProjectScope;
 use diesel::{
-    ExpressionMethods as _, QueryDsl as _, QueryResult, sql_query,
+    ExpressionMethods as _, QueryDsl as _, sql_query,
     sql_types::{BigInt, Text},
 };
 use diesel_async::RunQueryDsl as _;
 
 use crate::{
     StoreError, WebhookWork,
-    database::Engine,
+    database::{Engine, postgres_transaction},
     schema::webhook_work,
     sql_types::{StoredInstant, database_now, database_time_in},
     webhook_work::whole_seconds,
@@ -51,14 +51,16 @@ impl WebhookWork {
     pub async fn postpone(&self, scope: &ProjectScope, retry_in: Duration) -> Result<(), StoreError> {
         let project = scope.project().as_str();
         let seconds = whole_seconds(retry_in);
-        let postponed: QueryResult<usize> = match &self.database.engine {
+        match &self.database.engine {
             Engine::Postgres(postgres) => {
-                let mut guard = postgres.connection().await?;
-                sql_query(POSTPONE_IN_POSTGRES)
-                    .bind::<Text, _>(project)
-                    .bind::<BigInt, _>(seconds)
-                    .execute(&mut *guard)
-                    .await
+                postgres_transaction!(postgres, Some(scope.project()), |connection| {
+                    sql_query(POSTPONE_IN_POSTGRES)
+                        .bind::<Text, _>(project)
+                        .bind::<BigInt, _>(seconds)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
             }
             Engine::Sqlite(sqlite) => {
                 let mut guard = sqlite.writer().await?;
@@ -71,28 +73,29 @@ impl WebhookWork {
                 )
                 .set(webhook_work::next_attempt_at.eq(then))
                 .execute(&mut *guard)
-                .await
+                .await?;
+                Ok(())
             }
-        };
-        postponed?;
-        Ok(())
+        }
     }
 
     /// Takes up again all that is parked in the project: each object is due at once and has all its tries before it. Says
     /// how many there are.
     pub async fn unpark(&self, scope: &ProjectScope) -> Result<usize, StoreError> {
         let project = scope.project().as_str();
-        let taken_up: QueryResult<usize> = match &self.database.engine {
+        match &self.database.engine {
             Engine::Postgres(postgres) => {
-                let mut guard = postgres.connection().await?;
-                sql_query(UNPARK_IN_POSTGRES)
-                    .bind::<Text, _>(project)
-                    .execute(&mut *guard)
-                    .await
+                postgres_transaction!(postgres, Some(scope.project()), |connection| {
+                    let taken_up = sql_query(UNPARK_IN_POSTGRES)
+                        .bind::<Text, _>(project)
+                        .execute(connection)
+                        .await?;
+                    Ok(taken_up)
+                })
             }
             Engine::Sqlite(sqlite) => {
                 let mut guard = sqlite.writer().await?;
-                diesel::update(
+                let taken_up = diesel::update(
                     webhook_work::table
                         .filter(webhook_work::project_id.eq(project))
                         .filter(webhook_work::parked_at.is_not_null()),
@@ -103,9 +106,9 @@ impl WebhookWork {
                     webhook_work::next_attempt_at.eq(database_now()),
                 ))
                 .execute(&mut *guard)
-                .await
+                .await?;
+                Ok(taken_up)
             }
-        };
-        Ok(taken_up?)
+        }
     }
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use billfold_domain::{ProjectScope, UtcTimestamp};
 use diesel::{ExpressionMethods as _, Insertable, QueryDsl as _, QueryResult, SqliteConnection};
-use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 
 use crate::{
     Database, StoreError, WebhookObject,
-    database::{Engine, in_transaction, read},
+    database::{Engine, in_transaction, postgres_transaction, read},
     schema::{webhook_events, webhook_work},
     sql_types::{StoredInstant, database_now, database_time_in},
 };
@@ -137,39 +137,49 @@ impl WebhookEvents {
         Self { database }
     }
 
-    /// Stores events, and with those that were not stored before the work that they make, in one transaction. Gives the
-    /// number of new ones. When it fails nothing is stored.
+    /// Stores events as [`WebhookEvents::record_new`] does, and gives the number of new ones.
     pub async fn record(
         &self,
         scope: &ProjectScope,
         events: &[NewWebhookEvent],
         now: UtcTimestamp,
     ) -> Result<usize, StoreError> {
+        Ok(self.record_new(scope, events, now).await?.len())
+    }
+
+    /// Stores events, and with those that were not stored before the work that they make, in one transaction. Gives the
+    /// identifiers of the new ones. When it fails nothing is stored.
+    pub async fn record_new(
+        &self,
+        scope: &ProjectScope,
+        events: &[NewWebhookEvent],
+        now: UtcTimestamp,
+    ) -> Result<Vec<String>, StoreError> {
         let batch = Batch::of(scope, events, now);
-        let recorded = match &self.database.engine {
+        match &self.database.engine {
             Engine::Postgres(postgres) => {
-                let mut guard = postgres.connection().await?;
-                guard
-                    .transaction(async |connection| record_in_postgres(connection, &batch).await)
-                    .await
+                postgres_transaction!(postgres, Some(scope.project()), |connection| Ok(
+                    record_in_postgres(connection, &batch).await?
+                ))
             }
             // One visit to the thread that writes, not one for each statement.
             Engine::Sqlite(sqlite) => {
                 let mut guard = sqlite.writer().await?;
-                guard
+                let recorded = guard
                     .spawn_blocking(move |connection| {
                         connection.immediate_transaction(|connection| record_in_sqlite(connection, &batch))
                     })
-                    .await
+                    .await;
+                Ok(recorded?)
             }
-        };
-        Ok(recorded?)
+        }
     }
 
     /// How many events of the project are kept.
     pub async fn count(&self, scope: &ProjectScope) -> Result<i64, StoreError> {
         let count = read!(
             self.database,
+            scope,
             webhook_events::table
                 .filter(webhook_events::project_id.eq(scope.project().to_string()))
                 .count() => i64
@@ -186,7 +196,7 @@ impl WebhookEvents {
         limit: i64,
     ) -> Result<usize, StoreError> {
         let project = scope.project().as_str();
-        in_transaction!(self.database, |connection| {
+        in_transaction!(self.database, scope, |connection| {
             let old: Vec<String> = webhook_events::table
                 .filter(webhook_events::project_id.eq(project))
                 .filter(webhook_events::received_at.lt(StoredInstant(before)))
@@ -207,7 +217,7 @@ impl WebhookEvents {
     }
 }
 
-async fn record_in_postgres(connection: &mut AsyncPgConnection, batch: &Batch) -> QueryResult<usize> {
+async fn record_in_postgres(connection: &mut AsyncPgConnection, batch: &Batch) -> QueryResult<Vec<String>> {
     let mut new = Vec::new();
     for rows in batch.rows.chunks(ROWS_IN_A_STATEMENT) {
         let stored: Vec<String> = diesel::insert_into(webhook_events::table)
@@ -226,10 +236,10 @@ async fn record_in_postgres(connection: &mut AsyncPgConnection, batch: &Batch) -
             .collect();
         upsert_work!(work).execute(connection).await?;
     }
-    Ok(new.len())
+    Ok(new)
 }
 
-fn record_in_sqlite(connection: &mut SqliteConnection, batch: &Batch) -> QueryResult<usize> {
+fn record_in_sqlite(connection: &mut SqliteConnection, batch: &Batch) -> QueryResult<Vec<String>> {
     let mut new = Vec::new();
     for row in &batch.rows {
         let store = diesel::insert_into(webhook_events::table)
@@ -243,5 +253,5 @@ fn record_in_sqlite(connection: &mut SqliteConnection, batch: &Batch) -> QueryRe
         let upsert = upsert_work!(fresh_work!(batch.project.as_str(), object));
         diesel::RunQueryDsl::execute(upsert, connection)?;
     }
-    Ok(new.len())
+    Ok(new)
 }

@@ -11,9 +11,10 @@ use diesel_async::RunQueryDsl as _;
 
 use crate::{
     Database, StoreError,
-    database::{in_transaction, read, with_connection},
-    schema::{projects, webhook_work},
-    sql_types::{StoredInstant, database_now, database_time_in},
+    database::{in_transaction, read, read_shared, with_connection},
+    row_security::{ProjectAtHand, project_names, projects_due},
+    schema::webhook_work,
+    sql_types::{StatementTime, StoredInstant, database_now, database_time_in},
 };
 
 /// How long a claim holds before another may take over. Longer than a call to Stripe may take; a look that takes even
@@ -109,6 +110,19 @@ fn held<'a>(
         .filter(webhook_work::lease_expires_at.eq(lease_expires_at))
 }
 
+/// Since when an object of the project at hand waits for somebody to claim it.
+#[diesel::dsl::auto_type]
+fn waiting_since() -> _ {
+    webhook_work::table
+        .filter(webhook_work::project_id.eq(ProjectAtHand))
+        .filter(webhook_work::parked_at.is_null())
+        .filter(webhook_work::next_attempt_at.le(StatementTime))
+        .filter(webhook_work::lease_expires_at.lt(StatementTime))
+        .order(webhook_work::next_attempt_at)
+        .select(webhook_work::next_attempt_at)
+        .single_value()
+}
+
 /// The work that a claim is of, while it holds.
 macro_rules! held {
     ($scope:expr, $claimed:expr) => {{
@@ -145,30 +159,17 @@ impl WebhookWork {
     /// Some of the projects that have work to claim, those that waited longest first. Shut projects are left out: nobody
     /// does their work, which would be the oldest for ever. Names only: whoever works on one does so within it.
     pub async fn projects_due(&self) -> Result<Vec<ProjectId>, StoreError> {
-        let rows = read!(
+        project_names(read_shared!(
             self.database,
-            webhook_work::table
-                .inner_join(projects::table)
-                .filter(projects::disabled_at.is_null())
-                .filter(webhook_work::parked_at.is_null())
-                .filter(webhook_work::next_attempt_at.le(database_now()))
-                .filter(webhook_work::lease_expires_at.lt(database_now()))
-                .group_by(webhook_work::project_id)
-                .order(diesel::dsl::min(webhook_work::next_attempt_at))
-                .select(webhook_work::project_id)
-                .limit(PROJECTS_IN_A_ROUND) => String
-        )?;
-        let project = |id: String| {
-            ProjectId::parse(id).map_err(|error| StoreError::Internal(format!("project: {error}")))
-        };
-        rows.into_iter().map(project).collect()
+            projects_due(waiting_since(), PROJECTS_IN_A_ROUND) => String
+        )?)
     }
 
     /// Claims the project's object that has waited longest, or `None` when none is due. [`StoreError::Internal`] when it
     /// cannot be read; it is claimed all the same, so that the next call finds another.
     pub async fn claim_due(&self, scope: &ProjectScope) -> Result<Option<ClaimedWork>, StoreError> {
         let project = scope.project().as_str();
-        let claimed: Result<_, StoreError> = in_transaction!(self.database, |connection| {
+        let claimed: Result<_, StoreError> = in_transaction!(self.database, scope, |connection| {
             let due = webhook_work::table
                 .filter(webhook_work::project_id.eq(project))
                 .filter(webhook_work::parked_at.is_null())
@@ -223,7 +224,7 @@ impl WebhookWork {
     /// Ends the work: the object is as Stripe has it. Where another event has told of it since it was claimed, it is due
     /// again at once. Says whether the work is done; does nothing when another has taken it over.
     pub async fn end(&self, scope: &ProjectScope, claimed: &ClaimedWork) -> Result<bool, StoreError> {
-        with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| {
             let unchanged = held!(scope, claimed).filter(webhook_work::version.eq(claimed.version));
             if diesel::delete(unchanged).execute(connection).await? == 1 {
                 return Ok(true);
@@ -242,7 +243,7 @@ impl WebhookWork {
         retry_in: Duration,
         counts: bool,
     ) -> Result<(), StoreError> {
-        with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| {
             diesel::update(held!(scope, claimed))
                 .set((
                     webhook_work::lease_expires_at.eq(database_time_in(-1)),
@@ -263,7 +264,7 @@ impl WebhookWork {
         claimed: &ClaimedWork,
         now: UtcTimestamp,
     ) -> Result<bool, StoreError> {
-        with_connection!(self.database, |connection| {
+        with_connection!(self.database, scope, |connection| {
             let unchanged = held!(scope, claimed).filter(webhook_work::version.eq(claimed.version));
             let parked = diesel::update(unchanged)
                 .set((
@@ -285,6 +286,7 @@ impl WebhookWork {
     pub async fn waiting(&self, scope: &ProjectScope) -> Result<i64, StoreError> {
         let count = read!(
             self.database,
+            scope,
             webhook_work::table
                 .filter(webhook_work::project_id.eq(scope.project().to_string()))
                 .filter(webhook_work::parked_at.is_null())
@@ -297,6 +299,7 @@ impl WebhookWork {
     pub async fn parked(&self, scope: &ProjectScope) -> Result<Vec<ParkedWork>, StoreError> {
         let rows = read!(
             self.database,
+            scope,
             webhook_work::table
                 .filter(webhook_work::project_id.eq(scope.project().to_string()))
                 .filter(webhook_work::parked_at.is_not_null())

@@ -63,6 +63,9 @@ impl StripeClient {
             )]))
             .connect_timeout(options.connect_timeout)
             .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+            // No bound on connections either: they speak HTTP/1.1, a call each, and a hanging account must keep none from
+            // the others. How many there are is bounded by whoever makes the calls.
+            .pool_max_idle_per_host(usize::MAX)
             // A redirect would carry a secret key to where nobody meant it to go.
             .redirect(redirect::Policy::none())
             .referer(false)

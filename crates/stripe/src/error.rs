@@ -68,7 +68,7 @@ pub enum StripeError {
         param: Option<Box<str>>,
     },
     /// The request never reached Stripe: it surely had no effect.
-    #[error("Stripe cannot be reached")]
+    #[error("the request was not sent to Stripe")]
     NotSent(NotSentReason),
     /// The request was sent and its effect is not known. Look at the object before acting again.
     #[error("the outcome of the request to Stripe is not known")]
@@ -286,6 +286,8 @@ pub enum NotSentReason {
     Unreachable,
     /// No connection was made in time.
     ConnectTimedOut,
+    /// As many calls on the account were under way as may be.
+    TooManyUnderWay,
 }
 
 /// What came instead of an answer that can be understood.

@@ -1,5 +1,4 @@
-//! Stripe, as Billfold calls it: a typed adapter over its HTTP interface, the only crate that names reqwest and
-//! Stripe's JSON.
+//! Stripe, as Billfold calls it: a typed adapter over its HTTP interface, the only crate that names Stripe's JSON.
 //!
 //! A [`StripeClient`] holds the connections of the whole process; [`StripeClient::account`] joins it with one
 //! tenant's [`Credentials`] and gives the calls. Every call answers with a domain value or a [`StripeError`],

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use billfold_test_support::{MigrationResult, PostgresDatabase, TcpProxy, Verdict, wait_until};
+use billfold_test_support::{
+    APPLICATION_ROLE, MigrationResult, PostgresDatabase, TcpProxy, Verdict, wait_until,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -210,7 +212,9 @@ async fn migrate(url: &str) -> MigrationResult {
     let (client, driver) = tokio_postgres::connect(url, NoTls).await?;
     let driver = tokio::spawn(driver);
     client
-        .batch_execute("create table payment (id int primary key)")
+        .batch_execute(&format!(
+            "create table payment (id int primary key); grant select, insert on payment to {APPLICATION_ROLE}"
+        ))
         .await?;
     drop(client);
     driver.await??;
@@ -224,7 +228,7 @@ async fn connect(url: &str) -> Client {
 }
 
 async fn payments(database: &PostgresDatabase) -> i64 {
-    let client = connect(database.url()).await;
+    let client = connect(&database.url()).await;
     client
         .query_one("select count(*) from payment", &[])
         .await

@@ -27,7 +27,7 @@ async fn a_process_gets_a_database() {
     let database = PostgresDatabase::fresh("wallets", migrate).await;
     println!("\n{MARK}{} after {:?}", database.url(), start.elapsed());
     let start = Instant::now();
-    let (client, driver) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls)
+    let (client, driver) = tokio_postgres::connect(database.superuser_url(), tokio_postgres::NoTls)
         .await
         .expect("a connection");
     tokio::spawn(driver);

@@ -1,8 +1,12 @@
 //! The scenarios, in one list.
 
+mod bulkheads;
+mod hostile;
 mod idempotency;
 mod kill;
 mod postgres;
+mod slow;
+mod smuggling;
 mod stripe;
 mod webhooks;
 
@@ -21,8 +25,16 @@ pub(crate) enum Scenario {
     Stripe,
     /// A hundred requests come at once with one idempotency key.
     Idempotency,
+    /// One tenant's Stripe hangs under a flood, beside another tenant.
+    Bulkheads,
     /// Webhooks come in thousands, out of order, twice and forged.
     Webhooks,
+    /// Hostile text and sizes come in every field, header, path and query.
+    Hostile,
+    /// Requests come that two readers could read differently, straight and behind proxies.
+    Smuggling,
+    /// A thousand connections are slow in every way.
+    Slow,
 }
 
 impl Scenario {
@@ -33,13 +45,22 @@ impl Scenario {
             Self::Postgres => "postgres",
             Self::Stripe => "stripe",
             Self::Idempotency => "idempotency",
+            Self::Bulkheads => "bulkheads",
             Self::Webhooks => "webhooks",
+            Self::Hostile => "hostile",
+            Self::Smuggling => "smuggling",
+            Self::Slow => "slow",
         }
     }
 
     /// Whether it says anything about a database of this kind.
     pub(crate) fn concerns(self, kind: DatabaseKind) -> bool {
-        self != Self::Postgres || kind == DatabaseKind::Postgres
+        match self {
+            Self::Postgres => kind == DatabaseKind::Postgres,
+            // They are about what stands before the database.
+            Self::Smuggling | Self::Slow => kind == DatabaseKind::Sqlite,
+            _ => true,
+        }
     }
 
     /// Runs it on one database.
@@ -49,7 +70,11 @@ impl Scenario {
             Self::Postgres => postgres::run(run, kind).await,
             Self::Stripe => stripe::run(run, kind).await,
             Self::Idempotency => idempotency::run(run, kind).await,
+            Self::Bulkheads => bulkheads::run(run, kind).await,
             Self::Webhooks => webhooks::run(run, kind).await,
+            Self::Hostile => hostile::run(run, kind).await,
+            Self::Smuggling => smuggling::run(run, kind).await,
+            Self::Slow => slow::run(run, kind).await,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, thread};
 
 use billfold_auth::{MAXIMUM_CACHED_TOKENS, TokenError};
 
-use crate::support::{KEYS, at, claims, configuration, header, sign_text, token, verifier, with};
+use crate::support::{KEYS, at, build, claims, configuration, header, sign_text, token, verifier, with};
 
 #[test]
 fn no_more_tokens_are_remembered_than_allowed_and_all_stay_good() {
@@ -90,7 +90,7 @@ fn a_remembered_token_says_what_it_said() {
 
 #[test]
 fn many_callers_share_one_verifier() {
-    let verifier = Arc::new(billfold_auth::Verifier::new(configuration(), at(0)).unwrap());
+    let verifier = Arc::new(build(configuration()).unwrap());
     let threads: Vec<_> = (0..8)
         .map(|thread| {
             let verifier = Arc::clone(&verifier);

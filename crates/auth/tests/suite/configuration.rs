@@ -4,13 +4,13 @@ use std::{fs, path::PathBuf};
 
 use billfold_auth::{
     ConfigError, DEVELOPMENT_ISSUER, IssuerConfig, KeyError, KeySetError, KeySource, MAXIMUM_KEY_SET_LENGTH,
-    Verifier, VerifierConfig,
+    VerifierConfig,
 };
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use time::Duration;
 
-use crate::support::{KEYS, at, configuration, jwk, key_set, project, with};
+use crate::support::{KEYS, build, configuration, jwk, key_set, project, with};
 
 pub(crate) fn issuer(name: &str, keys: KeySource) -> IssuerConfig {
     IssuerConfig {
@@ -21,7 +21,7 @@ pub(crate) fn issuer(name: &str, keys: KeySource) -> IssuerConfig {
 }
 
 fn refused(config: VerifierConfig) -> ConfigError {
-    let error = Verifier::new(config, at(0)).expect_err("the configuration should be refused");
+    let error = build(config).expect_err("the configuration should be refused");
     let text = error.to_string();
     assert!(text.contains(": ") && text.len() > 40, "says too little: {text}");
     error
@@ -83,7 +83,7 @@ fn issuers_need_names_of_their_own() {
             ConfigError::IssuerNameInvalid { number: 2 }
         );
     }
-    assert!(Verifier::new(config(vec![issuer("a", good()), issuer("A", good())]), at(0)).is_ok());
+    assert!(build(config(vec![issuer("a", good()), issuer("A", good())])).is_ok());
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn the_development_issuer_is_refused_unless_it_is_allowed() {
             issuer: DEVELOPMENT_ISSUER.to_owned()
         }
     );
-    assert!(Verifier::new(development(true), at(0)).is_ok());
+    assert!(build(development(true)).is_ok());
     let renamed = key_set(&[with(ed(), "kid", "development-abc")]);
     assert_eq!(
         refused_text(renamed),
@@ -129,25 +129,40 @@ fn the_development_issuer_is_refused_unless_it_is_allowed() {
 }
 
 #[test]
-fn a_url_is_no_file() {
+fn an_address_is_https_and_has_no_credentials() {
     for url in [
         "http://a.example/keys",
         "HTTP://a.example/keys",
         "http://localhost/keys",
     ] {
-        assert_eq!(
-            refused_keys(KeySource::File(url.into())),
-            KeySetError::InsecureUrl
-        );
-        assert_eq!(KeySource::parse(url), Err(KeySetError::InsecureUrl));
+        assert_eq!(KeySource::parse(url), Err(KeySetError::InsecureUrl), "{url}");
     }
-    for url in ["https://a.example/keys", "HttpS://a.example"] {
+    for url in [
+        "https://user@a.example/keys",
+        "https://user:password@a.example/keys",
+        "https://:password@a.example/keys",
+        "HttpS://id.example@evil.example/",
+    ] {
         assert_eq!(
-            refused_keys(KeySource::File(url.into())),
-            KeySetError::UrlUnsupported
+            KeySource::parse(url),
+            Err(KeySetError::UrlHasCredentials),
+            "{url}"
         );
-        assert_eq!(KeySource::parse(url), Err(KeySetError::UrlUnsupported));
     }
+    for url in [
+        "https://",
+        "https://[::1/keys",
+        "https://a b/keys",
+        "https://a:70000/",
+    ] {
+        assert!(
+            matches!(KeySource::parse(url), Err(KeySetError::UrlInvalid { .. })),
+            "{url}"
+        );
+    }
+    let source = KeySource::parse("https://a.example/keys?key=secret#part").unwrap();
+    assert_eq!(source.to_string(), "https://a.example/keys");
+    assert!(!format!("{source:?}").contains("secret"));
     assert_eq!(
         KeySource::parse("keys.json"),
         Ok(KeySource::File("keys.json".into()))
@@ -179,7 +194,7 @@ fn a_file_must_be_there_and_be_a_file_of_bounded_size() {
         issuers: vec![issuer("a", KeySource::File(path(name)))],
         ..VerifierConfig::default()
     };
-    assert!(Verifier::new(config("full"), at(0)).is_ok());
+    assert!(build(config("full")).is_ok());
     assert_eq!(refused_keys(KeySource::File(path("over"))), KeySetError::TooLong);
     fs::write(path("empty"), "").unwrap();
     assert!(matches!(
@@ -220,5 +235,5 @@ fn a_set_must_have_the_form_of_one() {
         issuers: vec![issuer("a", KeySource::Inline(key_set(&many(20))))],
         ..VerifierConfig::default()
     };
-    assert_eq!(Verifier::new(config, at(0)).unwrap().status()[0].keys, 20);
+    assert_eq!(build(config).unwrap().status()[0].keys, 20);
 }

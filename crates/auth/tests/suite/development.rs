@@ -4,11 +4,11 @@ use std::{collections::HashSet, fs, thread};
 
 use billfold_auth::{
     ConfigError, DEVELOPMENT_ISSUER, DevelopmentIssuer, DevelopmentIssuerError, IssueError, IssuerConfig,
-    KeyError, KeySetError, KeySource, Scope, Scopes, TokenError, TokenRequest, Verifier, VerifierConfig,
+    KeyError, KeySetError, KeySource, Scope, Scopes, TokenError, TokenRequest, VerifierConfig,
 };
 use time::Duration;
 
-use crate::support::{at, project};
+use crate::support::{at, build, project};
 
 fn request() -> TokenRequest {
     TokenRequest {
@@ -24,7 +24,7 @@ fn request() -> TokenRequest {
 fn what_it_issues_is_accepted_and_says_what_was_asked() {
     let directory = tempfile::tempdir().unwrap();
     let issuer = DevelopmentIssuer::load_or_create(directory.path()).unwrap();
-    let verifier = Verifier::new(issuer.verifier_config(), at(0)).unwrap();
+    let verifier = build(issuer.verifier_config()).unwrap();
     let token = issuer.issue(&request(), at(0)).unwrap();
     let said = verifier.verify(&token, at(0)).unwrap();
     assert_eq!(said.issuer(), DEVELOPMENT_ISSUER);
@@ -42,7 +42,7 @@ fn what_it_issues_is_accepted_and_says_what_was_asked() {
 fn the_extremes_of_a_request_are_accepted_and_no_more_is_issued() {
     let directory = tempfile::tempdir().unwrap();
     let issuer = DevelopmentIssuer::load_or_create(directory.path()).unwrap();
-    let verifier = Verifier::new(issuer.verifier_config(), at(0)).unwrap();
+    let verifier = build(issuer.verifier_config()).unwrap();
     let extremes = [
         TokenRequest {
             lifetime: Duration::SECOND,
@@ -196,7 +196,7 @@ fn a_missing_or_damaged_key_is_told_and_never_replaced() {
     );
     assert!(missing.to_string().contains("billfold dev"));
     assert!(!path.exists(), "load makes nothing");
-    let rsa = include_str!("test-only-rsa-key.pem");
+    let rsa = include_str!("../corpus/test-only-rsa-key.pem");
     for text in [
         "",
         "not a key",
@@ -237,7 +237,7 @@ fn production_refuses_it_under_any_name() {
         ..VerifierConfig::default()
     };
     assert_eq!(
-        Verifier::new(config(issuer.issuer_config()), at(0)).unwrap_err(),
+        build(config(issuer.issuer_config())).unwrap_err(),
         ConfigError::DevelopmentIssuer {
             issuer: DEVELOPMENT_ISSUER.to_owned()
         }
@@ -248,7 +248,7 @@ fn production_refuses_it_under_any_name() {
         project: None,
     };
     assert!(matches!(
-        Verifier::new(config(renamed), at(0)).unwrap_err(),
+        build(config(renamed)).unwrap_err(),
         ConfigError::KeySet {
             error: KeySetError::Key {
                 number: 1,
@@ -265,7 +265,7 @@ fn two_directories_have_two_issuers_that_do_not_know_each_other() {
     let one = DevelopmentIssuer::load_or_create(one.path()).unwrap();
     let two = DevelopmentIssuer::load_or_create(two.path()).unwrap();
     assert_ne!(one.key_id(), two.key_id());
-    let verifier = Verifier::new(one.verifier_config(), at(0)).unwrap();
+    let verifier = build(one.verifier_config()).unwrap();
     assert_eq!(
         verifier.verify(&two.issue(&request(), at(0)).unwrap(), at(0)),
         Err(TokenError::KeyUnknown)

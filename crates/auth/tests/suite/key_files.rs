@@ -4,10 +4,9 @@ use std::{fs, path::Path, thread};
 
 use billfold_auth::{IssuerConfig, KeySource, TokenError, Verifier, VerifierConfig};
 use jsonwebtoken::Algorithm;
-use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{ISSUER, at, claims, ed25519, header, jwk, key_set, sign_text, with};
+use crate::support::{ISSUER, at, build, ed25519, jwk, key_set, named, set, token_of, with};
 
 /// A file of keys, each made from its number and named after it.
 struct KeyFile(TempDir);
@@ -45,32 +44,11 @@ fn verifier(path: &Path) -> Verifier {
         keys: KeySource::File(path.to_owned()),
         project: None,
     };
-    Verifier::new(
-        VerifierConfig {
-            issuers: vec![issuer],
-            ..VerifierConfig::default()
-        },
-        at(0),
-    )
+    build(VerifierConfig {
+        issuers: vec![issuer],
+        ..VerifierConfig::default()
+    })
     .unwrap()
-}
-
-fn set(keys: &[u8]) -> String {
-    let keys: Vec<Value> = keys
-        .iter()
-        .map(|key| jwk(&ed25519(*key), Algorithm::EdDSA, &format!("key-{key}")))
-        .collect();
-    key_set(&keys)
-}
-
-/// A token signed with the key of this number.
-fn token_of(key: u8) -> String {
-    named(key, &format!("key-{key}"))
-}
-
-fn named(key: u8, id: &str) -> String {
-    let header = with(header(), "kid", id).to_string();
-    sign_text(header, claims().to_string(), &ed25519(key), Algorithm::EdDSA)
 }
 
 fn reads(verifier: &Verifier) -> u64 {
@@ -164,7 +142,6 @@ fn the_last_good_set_outlives_every_broken_file() {
     let broken = [
         String::new(),
         "{\"keys\":[".to_owned(),
-        "{\"keys\":[]}".to_owned(),
         set(&[1]).replace("OKP", "oct"),
         key_set(&[with(
             jwk(&ed25519(2), Algorithm::EdDSA, "development-2"),
@@ -203,6 +180,19 @@ fn the_last_good_set_outlives_every_broken_file() {
         verifier.verify(&token_of(1), at(second + 15)),
         Err(TokenError::KeyUnknown)
     );
+}
+
+#[test]
+fn an_empty_set_revokes_the_only_key() {
+    let file = KeyFile::new(&[1]);
+    let verifier = file.verifier();
+    assert!(verifier.verify(&token_of(1), at(0)).is_ok());
+    file.publish(&[]);
+    assert_eq!(verifier.verify(&token_of(1), at(5)), Err(TokenError::KeyUnknown));
+    let status = &verifier.status()[0];
+    assert_eq!((status.keys, status.problem.as_deref()), (0, None));
+    file.publish(&[2]);
+    assert!(verifier.verify(&token_of(2), at(10)).is_ok());
 }
 
 #[test]

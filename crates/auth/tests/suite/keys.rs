@@ -1,12 +1,12 @@
 //! Single keys of a key set: which are refused, why, and what a sound one may say.
 
-use billfold_auth::{KeyError, KeySetError, KeySource, Verifier, VerifierConfig};
+use billfold_auth::{KeyError, KeySetError, KeySource, VerifierConfig};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use crate::{
     configuration::{ed, issuer, refused_text},
-    support::{KEYS, at, claims, encode, jwk, key_set, sign_text, token, with, without},
+    support::{KEYS, at, build, claims, encode, jwk, key_set, sign_text, token, with, without},
 };
 
 fn p256() -> Value {
@@ -159,7 +159,7 @@ fn what_a_sound_key_may_say_beside_itself() {
             )],
             ..VerifierConfig::default()
         };
-        let verifier = Verifier::new(config, at(0)).unwrap();
+        let verifier = build(config).unwrap();
         assert!(verifier.verify(&token(&claims()), at(0)).is_ok(), "{key}");
     }
 }
@@ -177,7 +177,7 @@ fn an_rsa_modulus_may_keep_its_sign_octet() {
         )],
         ..VerifierConfig::default()
     };
-    let verifier = Verifier::new(config, at(0)).unwrap();
+    let verifier = build(config).unwrap();
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": "rsa" });
     let token = sign_text(
         header.to_string(),

@@ -4,16 +4,19 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should panic")]
 #![allow(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 
-mod algorithms;
+#[path = "../corpus/mod.rs"]
+mod corpus;
+
+mod api_keys;
 mod audiences;
 mod cache;
 mod configuration;
 mod development;
-mod encodings;
-mod headers;
 mod key_files;
+mod key_servers;
 mod keys;
 mod mutations;
+mod operators;
 mod scopes;
 mod subjects;
 mod support;
@@ -21,23 +24,10 @@ mod times;
 
 use std::collections::HashSet;
 
-use support::Case;
-
 #[test]
 fn the_corpus_is_large_and_each_of_its_tokens_is_another() {
-    let corpus: Vec<Case> = [
-        algorithms::cases(),
-        audiences::cases(),
-        encodings::cases(),
-        headers::cases(),
-        scopes::cases(),
-        subjects::cases(),
-        times::cases(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    assert!(corpus.len() >= 150, "only {} tokens", corpus.len());
+    let corpus = corpus::cases();
+    assert!(corpus.len() >= 250, "only {} tokens", corpus.len());
     let names: HashSet<&str> = corpus.iter().map(|case| case.name).collect();
     assert_eq!(names.len(), corpus.len(), "a name is used twice");
     let tokens: HashSet<&str> = corpus.iter().map(|case| case.token.as_str()).collect();
@@ -47,4 +37,9 @@ fn the_corpus_is_large_and_each_of_its_tokens_is_another() {
         accepted >= 30,
         "only {accepted} good tokens: refusing all would nearly pass"
     );
+}
+
+#[test]
+fn every_token_of_the_corpus_gets_its_verdict() {
+    support::check(&corpus::cases());
 }

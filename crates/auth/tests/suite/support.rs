@@ -1,97 +1,22 @@
-//! Keys, a verifier that knows their public halves, and a forge that signs any text with them.
+//! Verifiers for the tests, and the time.
 
-use std::sync::LazyLock;
+use billfold_auth::{ConfigError, Verifier, VerifierConfig};
+use billfold_domain::UtcTimestamp;
+use jsonwebtoken::Algorithm;
+use serde_json::Value;
 
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair},
-};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use billfold_auth::{IssuerConfig, KeySource, TokenError, Verifier, VerifierConfig};
-use billfold_domain::{ProjectId, UtcTimestamp};
-use jsonwebtoken::{Algorithm, EncodingKey, jwk::Jwk};
-use serde_json::{Value, json};
+pub(crate) use crate::corpus::{Case, forge::*};
 
-/// The present of every test, in seconds since the epoch.
-pub(crate) const NOW: i64 = 1_800_000_000;
-
-/// An issuer that may speak for every project.
-pub(crate) const ISSUER: &str = "https://issuer.example/";
-/// An issuer that may only speak for `acme`. It has a key with the id of one of the other's.
-pub(crate) const BOUND_ISSUER: &str = "https://acme.example/";
-
-/// The longest id that a key may have.
-pub(crate) const LONGEST_KEY_ID: &str = "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk";
-
-pub(crate) struct Keys {
-    pub(crate) ed25519: EncodingKey,
-    pub(crate) ed25519_second: EncodingKey,
-    pub(crate) ed25519_bound: EncodingKey,
-    pub(crate) ed25519_stranger: EncodingKey,
-    pub(crate) p256: EncodingKey,
-    pub(crate) rsa: EncodingKey,
-}
-
-pub(crate) static KEYS: LazyLock<Keys> = LazyLock::new(|| {
-    let p256 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
-    Keys {
-        ed25519: ed25519(1),
-        ed25519_second: ed25519(2),
-        ed25519_bound: ed25519(3),
-        ed25519_stranger: ed25519(4),
-        p256: EncodingKey::from_ec_der(p256.as_ref()),
-        rsa: EncodingKey::from_rsa_pem(include_bytes!("test-only-rsa-key.pem")).unwrap(),
-    }
-});
-
-/// A key made from a number: the same in every run.
-pub(crate) fn ed25519(seed: u8) -> EncodingKey {
-    let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
-    EncodingKey::from_ed_der(pair.to_pkcs8v1().unwrap().as_ref())
-}
-
-/// The public half of a key, as an entry of a key set.
-pub(crate) fn jwk(key: &EncodingKey, algorithm: Algorithm, id: &str) -> Value {
-    let mut jwk = serde_json::to_value(Jwk::from_encoding_key(key, algorithm).unwrap()).unwrap();
-    jwk["kid"] = id.into();
-    jwk
-}
-
-pub(crate) fn key_set(keys: &[Value]) -> String {
-    json!({ "keys": keys }).to_string()
-}
-
-pub(crate) fn project(name: &str) -> ProjectId {
-    ProjectId::parse(name).unwrap()
-}
-
-pub(crate) fn configuration() -> VerifierConfig {
-    let keys = [
-        jwk(&KEYS.ed25519, Algorithm::EdDSA, "ed"),
-        jwk(&KEYS.ed25519_second, Algorithm::EdDSA, LONGEST_KEY_ID),
-        jwk(&KEYS.p256, Algorithm::ES256, "p256"),
-        jwk(&KEYS.rsa, Algorithm::RS256, "rsa"),
-    ];
-    let bound_keys = [jwk(&KEYS.ed25519_bound, Algorithm::EdDSA, "ed")];
-    VerifierConfig {
-        issuers: vec![
-            IssuerConfig {
-                issuer: ISSUER.to_owned(),
-                keys: KeySource::Inline(key_set(&keys)),
-                project: None,
-            },
-            IssuerConfig {
-                issuer: BOUND_ISSUER.to_owned(),
-                keys: KeySource::Inline(key_set(&bound_keys)),
-                project: Some(project("acme")),
-            },
-        ],
-        ..VerifierConfig::default()
-    }
+/// Makes a verifier; what it has to wait for is on this machine.
+pub(crate) fn build(config: VerifierConfig) -> Result<Verifier, ConfigError> {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(Verifier::new(config, at(0)))
 }
 
 pub(crate) fn verifier() -> Verifier {
-    Verifier::new(configuration(), at(0)).unwrap()
+    build(configuration()).unwrap()
 }
 
 /// The present of the tests and this many seconds.
@@ -99,97 +24,34 @@ pub(crate) fn at(seconds: i64) -> UtcTimestamp {
     UtcTimestamp::from_seconds(NOW + seconds)
 }
 
-/// A header that is accepted with the Ed25519 key.
-pub(crate) fn header() -> Value {
-    json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": "ed" })
+/// A key set of keys that are each made from their number and named after it.
+pub(crate) fn set(keys: &[u8]) -> String {
+    let keys: Vec<Value> = keys
+        .iter()
+        .map(|key| jwk(&ed25519(*key), Algorithm::EdDSA, &format!("key-{key}")))
+        .collect();
+    key_set(&keys)
 }
 
-/// Claims that are accepted from the issuer for all projects.
-pub(crate) fn claims() -> Value {
-    json!({
-        "iss": ISSUER,
-        "aud": "billfold",
-        "sub": "backend",
-        "iat": NOW - 60,
-        "exp": NOW + 3600,
-        "project": "demo",
-        "scope": "project:read project:write",
-    })
+/// A token signed with the key of this number.
+pub(crate) fn token_of(key: u8) -> String {
+    named(key, &format!("key-{key}"))
 }
 
-/// An object with one member set.
-pub(crate) fn with(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
-    object[name] = value.into();
-    object
-}
-
-/// An object with one member taken out.
-pub(crate) fn without(mut object: Value, name: &str) -> Value {
-    object
-        .as_object_mut()
-        .unwrap()
-        .remove(name)
-        .expect("the member was there");
-    object
-}
-
-pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// A token of any header and any payload, signed with the key.
-pub(crate) fn sign_text(
-    header: impl AsRef<[u8]>,
-    payload: impl AsRef<[u8]>,
-    key: &EncodingKey,
-    algorithm: Algorithm,
-) -> String {
-    let message = format!("{}.{}", encode(header), encode(payload));
-    sign_message(&message, key, algorithm)
-}
-
-/// A token of the two encoded parts, signed with the key.
-pub(crate) fn sign_message(message: &str, key: &EncodingKey, algorithm: Algorithm) -> String {
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).unwrap();
-    format!("{message}.{signature}")
-}
-
-/// A token signed with the Ed25519 key.
-pub(crate) fn sign(header: &Value, claims: &Value) -> String {
+/// A token of the key of this number that lasts for these seconds.
+pub(crate) fn lasting(key: u8, seconds: i64) -> String {
     sign_text(
-        header.to_string(),
-        claims.to_string(),
-        &KEYS.ed25519,
+        with(header(), "kid", format!("key-{key}")).to_string(),
+        with(claims(), "exp", NOW + seconds).to_string(),
+        &ed25519(key),
         Algorithm::EdDSA,
     )
 }
 
-/// A token of a good header and these claims.
-pub(crate) fn token(claims: &Value) -> String {
-    sign(&header(), claims)
-}
-
-/// One token of the corpus, and what becomes of it.
-pub(crate) struct Case {
-    pub(crate) name: &'static str,
-    pub(crate) token: String,
-    pub(crate) expected: Result<(), TokenError>,
-}
-
-pub(crate) fn good(name: &'static str, token: String) -> Case {
-    Case {
-        name,
-        token,
-        expected: Ok(()),
-    }
-}
-
-pub(crate) fn bad(name: &'static str, token: String, error: TokenError) -> Case {
-    Case {
-        name,
-        token,
-        expected: Err(error),
-    }
+/// A token signed with the key of this number, by any name.
+pub(crate) fn named(key: u8, id: &str) -> String {
+    let header = with(header(), "kid", id).to_string();
+    sign_text(header, claims().to_string(), &ed25519(key), Algorithm::EdDSA)
 }
 
 /// Tries each token three times: a verdict must not depend on what was asked before.

@@ -14,7 +14,9 @@ use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    CommandError, dev_guide, dev_webhooks, print,
+    CommandError, api_key, dev_guide, dev_webhooks,
+    limits::LimitArguments,
+    master_keys, migrate, print,
     shutdown::{self, ShutdownArguments, Signals},
 };
 use crate::application::{Application, CorsOrigins, Settings};
@@ -24,7 +26,7 @@ pub(super) const SANDBOX_KEY_PREFIX: &str = "sk_test_billfold_";
 
 #[derive(Debug, Args)]
 pub(super) struct Dev {
-    /// Where the database, the sandbox's cards and the issuer's key are kept.
+    /// Where the database, the sandbox's cards, the issuer's key and the master key are kept.
     #[arg(
         long,
         env = "BILLFOLD_DATA_DIR",
@@ -82,6 +84,8 @@ pub(super) struct Dev {
     )]
     stripe_publishable_key: Option<String>,
     #[command(flatten)]
+    limits: LimitArguments,
+    #[command(flatten)]
     shutdown: ShutdownArguments,
 }
 
@@ -103,19 +107,39 @@ impl Dev {
         let database_url = self.database_url.unwrap_or(default_database);
         let database = Database::connect(&DatabaseOptions::new(database_url)).await?;
         database.migrate().await?;
-        let projects = Projects::new(database.clone());
+        if let Some(fault) = database.role_fault().await? {
+            tracing::warn!(
+                %fault,
+                "row-level security may not hold this role: good enough to develop with, and refused by billfold serve"
+            );
+        }
+        let vault = master_keys::of_development(&self.data_dir)?;
+        let projects = Projects::new(database.clone(), vault.clone());
+        projects.prove_master_keys().await?;
+        migrate::seal_plain_secrets(&database, &projects).await?;
         let client_options = ClientOptions {
             api_base: stripe.api_base,
             ..ClientOptions::default()
         };
         for project in &stripe.projects {
             projects.create_or_update(project, SystemClock.now()).await?;
+            if projects.is_deleted(&project.id).await? {
+                let id = &project.id;
+                return Err(format!(
+                    "the project {id} was deleted in this database: start with another --data-dir, or delete this one"
+                )
+                .into());
+            }
         }
+        let api_key_pepper = api_key::pepper::kept_in(&database).await?;
         let application = Application::build(Settings {
             listen: self.listen,
             stripe: client_options.clone(),
             cors_origins: CorsOrigins::Any,
-            ..Settings::new(database, issuer.verifier_config())
+            service: self.limits.service_options(),
+            api_key_pepper: Some(api_key_pepper),
+            operators: Some(issuer.operator_verifier_config()),
+            ..Settings::new(database, vault, issuer.verifier_config())
         })
         .await?;
         if stripe.sandbox.is_some() {

@@ -1,20 +1,30 @@
 //! The command line.
 
+mod api_key;
+mod audit;
+mod cors;
 mod dev;
 mod dev_guide;
 mod dev_webhooks;
+mod edge;
+mod keys;
+mod limits;
+mod master_keys;
 mod migrate;
+mod operator_log;
 mod project;
 mod reconcile;
 mod reconcile_report;
 mod sandbox;
+mod secret_arguments;
 mod serve;
 mod shutdown;
 mod token;
 
 use std::{io::Write as _, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use billfold_store::{DatabaseOptions, DatabasePooler};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::telemetry::{self, LogFormat};
 
@@ -40,7 +50,7 @@ struct LogOptions {
         long,
         global = true,
         env = "BILLFOLD_LOG",
-        default_value = "info,actix_server=warn",
+        default_value = "info,actix_server=warn,actix_http=off",
         value_name = "FILTER"
     )]
     log: String,
@@ -54,11 +64,19 @@ enum Command {
     Serve(serve::Serve),
     /// Brings the database up to this version of billfold.
     Migrate(migrate::Migrate),
-    /// Makes, changes and shows projects: tenants with their Stripe credentials.
+    /// Makes, shows, changes and deletes projects: tenants with their Stripe credentials.
     #[command(subcommand)]
     Project(project::Project),
+    /// Makes, lists and revokes API keys: static credentials of a project's backend.
+    #[command(subcommand)]
+    ApiKey(api_key::ApiKey),
+    /// Makes master keys, puts new keys in the place of old ones, and shows which are in use.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Ends what is open, compares the records with Stripe, and prints what was found.
     Reconcile(reconcile::Reconcile),
+    /// Prints the audit log: who asked for which change, and what came of it.
+    Audit(audit::Audit),
     /// Prints a token of the development issuer, and nothing else.
     Token(token::Token),
     /// Runs the Stripe sandbox alone.
@@ -66,7 +84,7 @@ enum Command {
 }
 
 /// The database that a command works on.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct DatabaseArguments {
     #[arg(
         help = "The database: postgres://user:password@host/name or sqlite://PATH",
@@ -76,6 +94,39 @@ struct DatabaseArguments {
         value_name = "URL"
     )]
     database_url: String,
+    #[command(flatten)]
+    pooler: PoolerArguments,
+}
+
+/// What stands between a command and its database.
+#[derive(Clone, Debug, Args)]
+struct PoolerArguments {
+    #[arg(
+        help = "What stands before PostgreSQL, if anything does: transaction, for a PgBouncer with pool_mode=transaction",
+        long,
+        env = "BILLFOLD_DATABASE_POOLER",
+        value_enum,
+        value_name = "KIND"
+    )]
+    database_pooler: Option<Pooler>,
+}
+
+/// A kind of pooler.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Pooler {
+    /// One that lends a session for a transaction.
+    Transaction,
+}
+
+impl DatabaseArguments {
+    fn options(&self) -> DatabaseOptions {
+        DatabaseOptions {
+            pooler: self.pooler.database_pooler.map(|pooler| match pooler {
+                Pooler::Transaction => DatabasePooler::Transaction,
+            }),
+            ..DatabaseOptions::new(&self.database_url)
+        }
+    }
 }
 
 /// What a command fails with: words for the person who called it.
@@ -89,19 +140,26 @@ pub async fn run() -> ExitCode {
     {
         return fail(&format!("the file .env cannot be read: {error}"));
     }
+    // Before anything reads the arguments, and repeats what it does not understand of them.
+    if let Some(refusal) = secret_arguments::refusal(std::env::args_os()) {
+        return fail(refusal);
+    }
     let Cli { log, command } = Cli::parse();
     telemetry::install(log.log_format, &log.log);
     let done = match command {
         Command::Dev(dev) => dev.run().await,
         Command::Serve(serve) => serve.run().await,
         Command::Migrate(migrate) => migrate.run().await,
-        Command::Project(project) => project.run().await,
+        Command::Project(project) => Box::pin(project.run()).await,
+        Command::ApiKey(api_key) => api_key.run().await,
+        Command::Keys(keys) => keys.run().await,
         Command::Reconcile(reconcile) => match reconcile.run().await {
             Ok(true) => Ok(()),
             // The report has said what a person must look at.
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error),
         },
+        Command::Audit(audit) => audit.run().await,
         Command::Token(token) => token.run(),
         Command::Sandbox(sandbox) => sandbox.run().await,
     };

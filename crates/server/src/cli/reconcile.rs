@@ -6,12 +6,15 @@ use billfold_domain::{ProjectId, SystemClock};
 use billfold_service::{
     EndedOperations, Service, ServiceError, ServiceOptions, SweepReport, UlidIdentifiers,
 };
-use billfold_store::{Database, DatabaseOptions, Project, Projects};
+use billfold_store::{Database, Project, Projects, StoreError};
 use billfold_stripe::{ClientOptions, StripeClient};
 use clap::Args;
 use secrecy::ExposeSecret as _;
 
-use super::{CommandError, DatabaseArguments, dev::SANDBOX_KEY_PREFIX, print, reconcile_report};
+use super::{
+    CommandError, DatabaseArguments, dev::SANDBOX_KEY_PREFIX, master_keys::MasterKeyArguments, print,
+    reconcile_report,
+};
 
 /// How long operations that another process holds are waited for: a little longer than the claim of one that has crashed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -53,6 +56,8 @@ pub(super) struct Reconcile {
     )]
     sandbox_listen: SocketAddr,
     #[command(flatten)]
+    master_keys: MasterKeyArguments,
+    #[command(flatten)]
     database: DatabaseArguments,
 }
 
@@ -90,15 +95,17 @@ impl Found {
 impl Reconcile {
     /// Prints the report, and says whether all is well.
     pub(super) async fn run(self) -> Result<bool, CommandError> {
-        let database = Database::connect(&DatabaseOptions::new(self.database.database_url.clone())).await?;
+        let database = Database::connect(&self.database.options()).await?;
         super::serve::require_migrated(&database).await?;
-        let projects = self.projects(&Projects::new(database.clone())).await?;
+        let all = self.master_keys.open(&database).await?;
+        let projects = self.projects(&all).await?;
         let stripe = StripeClient::new(ClientOptions {
-            api_base: self.stripe_api_base(&projects)?,
+            api_base: self.stripe_api_base(&all, &projects).await?,
             ..ClientOptions::default()
         })?;
         let service = Service::new(
             database,
+            all,
             stripe,
             Arc::new(SystemClock),
             Arc::new(UlidIdentifiers),
@@ -106,7 +113,7 @@ impl Reconcile {
         );
         let mut found = Vec::new();
         for project in &projects {
-            found.push(self.look_at(&service, &project.id).await);
+            found.push(self.look_at(&service, project).await);
         }
         let report = if self.json {
             reconcile_report::json(&found, self.dry_run, service.now())
@@ -117,35 +124,44 @@ impl Reconcile {
         Ok(!found.iter().any(|found| found.needs_a_person(self.dry_run)))
     }
 
-    async fn projects(&self, projects: &Projects) -> Result<Vec<Project>, CommandError> {
+    async fn projects(&self, projects: &Projects) -> Result<Vec<ProjectId>, CommandError> {
+        let mut all = projects.list().await?;
         let Some(wanted) = &self.project else {
-            let all = projects.list().await?;
-            return Ok(all
-                .into_iter()
-                .filter(|project| project.disabled_at.is_none())
-                .collect());
+            all.retain(|project| project.disabled_at.is_none());
+            return Ok(all.into_iter().map(|project| project.id).collect());
         };
-        match projects.find(wanted).await? {
+        match all.into_iter().find(|project| project.id == *wanted) {
             None => Err(format!("there is no project {wanted}: billfold project list shows all").into()),
             Some(found) if found.disabled_at.is_some() => {
                 Err(format!("the project {wanted} is disabled: nothing is done for it").into())
             }
-            Some(found) => Ok(vec![found]),
+            Some(found) => Ok(vec![found.id]),
         }
     }
 
     /// Where these projects' Stripe is.
-    fn stripe_api_base(&self, projects: &[Project]) -> Result<String, CommandError> {
+    async fn stripe_api_base(
+        &self,
+        projects: &Projects,
+        wanted: &[ProjectId],
+    ) -> Result<String, CommandError> {
         if let Some(given) = &self.stripe_api_base {
             return Ok(given.clone());
         }
-        let of_sandbox = |project: &&Project| {
-            let key = project.stripe.secret_key.expose_secret();
-            key.starts_with(SANDBOX_KEY_PREFIX)
-        };
-        match projects.iter().filter(of_sandbox).count() {
-            0 => Ok(ClientOptions::default().api_base),
-            some if some == projects.len() => Ok(format!("http://{}", self.sandbox_listen)),
+        let (mut of_sandbox, mut others) = (0, 0);
+        for id in wanted {
+            match projects.find(id).await {
+                // Of no Stripe at all until a person has looked at it: the report says so.
+                Err(StoreError::Secrets { .. }) => {}
+                found => match found? {
+                    Some(project) if is_of_sandbox(&project) => of_sandbox += 1,
+                    _ => others += 1,
+                },
+            }
+        }
+        match (of_sandbox, others) {
+            (0, _) => Ok(ClientOptions::default().api_base),
+            (_, 0) => Ok(format!("http://{}", self.sandbox_listen)),
             _ => Err(
                 "some of the projects are of the development sandbox and some are not: choose one with --project, \
                  or say with --stripe-api-base where Stripe is"
@@ -188,4 +204,9 @@ impl Reconcile {
 fn reason(project: &ProjectId, error: &ServiceError) -> String {
     tracing::warn!(%project, ?error, "something of a project cannot be looked at");
     error.to_string()
+}
+
+fn is_of_sandbox(project: &Project) -> bool {
+    let key = project.stripe.secret_key.expose_secret();
+    key.starts_with(SANDBOX_KEY_PREFIX)
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use billfold_auth::{DevelopmentIssuer, Scopes, TokenRequest};
+use billfold_auth::{DevelopmentIssuer, OperatorTokenRequest, Scopes, TokenRequest};
 use billfold_domain::{Clock as _, ProjectId, SystemClock, UserId};
 use clap::Args;
 use time::Duration;
@@ -12,8 +12,16 @@ use super::{CommandError, print};
 #[derive(Debug, Args)]
 pub(super) struct Token {
     /// The only project that the token can see.
-    #[arg(long, env = "BILLFOLD_TOKEN_PROJECT")]
-    project: ProjectId,
+    #[arg(
+        long,
+        env = "BILLFOLD_TOKEN_PROJECT",
+        required_unless_present = "operator",
+        conflicts_with = "operator"
+    )]
+    project: Option<ProjectId>,
+    /// A token for an operator, who makes and deletes projects and sees into none.
+    #[arg(long, env = "BILLFOLD_TOKEN_OPERATOR", conflicts_with_all = ["user", "timezone", "scope"])]
+    operator: bool,
     /// The user whom it is for. Without one it is a backend's.
     #[arg(long, env = "BILLFOLD_TOKEN_USER")]
     user: Option<UserId>,
@@ -45,17 +53,28 @@ pub(super) struct Token {
 impl Token {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let issuer = DevelopmentIssuer::load(&self.data_dir)?;
+        let lifetime = Duration::seconds(i64::from(self.ttl));
+        let now = SystemClock.now();
+        let Some(project) = &self.project else {
+            let request = OperatorTokenRequest {
+                subject: "operator".to_owned(),
+                scopes: Scopes::parse("operator:write")?,
+                lifetime,
+            };
+            print(&format!("{}\n", issuer.issue_operator(&request, now)?))?;
+            return Ok(());
+        };
         let usual = match &self.user {
-            Some(user) => for_user(&self.project, user)?,
-            None => for_backend(&self.project)?,
+            Some(user) => for_user(project, user)?,
+            None => for_backend(project)?,
         };
         let request = TokenRequest {
             scopes: self.scope.unwrap_or(usual.scopes),
             timezone: self.timezone,
-            lifetime: Duration::seconds(i64::from(self.ttl)),
+            lifetime,
             ..usual
         };
-        print(&format!("{}\n", issuer.issue(&request, SystemClock.now())?))?;
+        print(&format!("{}\n", issuer.issue(&request, now)?))?;
         Ok(())
     }
 }

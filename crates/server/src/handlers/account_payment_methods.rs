@@ -10,25 +10,30 @@ use crate::{
     reply::Reply,
     wire::{
         account::{AccountPaymentMethodWire, parse_id},
-        body, idempotency_key,
+        body::Body,
+        idempotency_key,
     },
 };
 
 pub(crate) async fn create(
     service: web::Data<Service>,
     AccountHolder {
-        tenant, user, zone, ..
+        tenant,
+        attribution,
+        user,
+        zone,
+        ..
     }: AccountHolder<AccountWrite>,
     request: HttpRequest,
-    payload: web::Payload,
+    body: Body,
 ) -> Answer<AccountFace> {
-    let wish = parse_id(&body::read(payload).await?).map(|id| Wish::SavePaymentMethod {
+    let wish = parse_id(&body.read().await?).map(|id| Wish::SavePaymentMethod {
         id,
         user,
         confirmation: Confirmation::MustPrecede,
     });
     let wish = idempotency_key::beside(&request, wish)?;
-    fulfil::fulfil(&service, tenant, wish, fulfil::account(zone)).await
+    fulfil::fulfil(&service, tenant, attribution, wish, fulfil::account(zone)).await
 }
 
 pub(crate) async fn list(
@@ -48,7 +53,11 @@ pub(crate) async fn list(
 pub(crate) async fn delete(
     service: web::Data<Service>,
     AccountHolder {
-        tenant, user, zone, ..
+        tenant,
+        attribution,
+        user,
+        zone,
+        ..
     }: AccountHolder<AccountWrite>,
     request: HttpRequest,
 ) -> Answer<AccountFace> {
@@ -57,5 +66,5 @@ pub(crate) async fn delete(
         owner: Some(user),
     });
     let wish = idempotency_key::beside(&request, wish)?;
-    fulfil::fulfil(&service, tenant, wish, fulfil::account(zone)).await
+    fulfil::fulfil(&service, tenant, attribution, wish, fulfil::account(zone)).await
 }

@@ -13,10 +13,14 @@ use crate::{
 pub(crate) async fn create(
     service: web::Data<Service>,
     AccountHolder {
-        tenant, user, zone, ..
+        tenant,
+        attribution,
+        user,
+        zone,
+        ..
     }: AccountHolder<AccountWrite>,
     request: HttpRequest,
 ) -> Answer<AccountFace> {
     let wish = idempotency_key::beside(&request, Ok(Wish::MakeSetupIntent { user }))?;
-    fulfil::fulfil(&service, tenant, wish, fulfil::account(zone)).await
+    fulfil::fulfil(&service, tenant, attribution, wish, fulfil::account(zone)).await
 }

@@ -3,7 +3,9 @@
 
 use actix_web::http::StatusCode;
 use billfold_domain::ProjectId;
-use billfold_service::{Fulfilled, RequestKey, SavedPaymentMethod, Service, ServiceError, Tenant, Wish};
+use billfold_service::{
+    Attribution, Fulfilled, RequestKey, SavedPaymentMethod, Service, ServiceError, Tenant, Wish,
+};
 use jiff::tz::TimeZone;
 
 use super::Answer;
@@ -21,6 +23,7 @@ use crate::{
 pub(super) async fn fulfil<F: Face>(
     service: &Service,
     tenant: Tenant,
+    attribution: Attribution,
     (wish, key): (Wish, Option<RequestKey>),
     show: impl FnOnce(&Fulfilled) -> Reply + Send + 'static,
 ) -> Answer<F> {
@@ -31,7 +34,10 @@ pub(super) async fn fulfil<F: Face>(
         };
         reply.into_answer()
     };
-    Ok(service.fulfil(tenant, wish, key, answer).await?.into())
+    Ok(service
+        .fulfil(tenant, attribution, wish, key, answer)
+        .await?
+        .into())
 }
 
 /// How the project API shows what came of a wish.

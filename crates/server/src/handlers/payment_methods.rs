@@ -10,28 +10,30 @@ use crate::{
     error::{ApiError, ProjectFace},
     reply::Reply,
     wire::{
-        body, idempotency_key, list_query,
+        body::Body,
+        idempotency_key, list_query,
         payment_method::{CreatePaymentMethod, PaymentMethodListWire, PaymentMethodWire},
     },
 };
 
 pub(crate) async fn create(
     service: web::Data<Service>,
-    Backend { tenant, .. }: Backend<ProjectWrite>,
+    Backend {
+        tenant, attribution, ..
+    }: Backend<ProjectWrite>,
     request: HttpRequest,
-    payload: web::Payload,
+    body: Body,
 ) -> Answer<ProjectFace> {
-    let wish =
-        CreatePaymentMethod::parse(&body::read(payload).await?).map(|CreatePaymentMethod { id, user }| {
-            Wish::SavePaymentMethod {
-                id,
-                user,
-                confirmation: Confirmation::MayFollow,
-            }
-        });
+    let wish = CreatePaymentMethod::parse(&body.read().await?).map(|CreatePaymentMethod { id, user }| {
+        Wish::SavePaymentMethod {
+            id,
+            user,
+            confirmation: Confirmation::MayFollow,
+        }
+    });
     let wish = idempotency_key::beside(&request, wish)?;
     let show = fulfil::project(tenant.scope().project().clone());
-    fulfil::fulfil(&service, tenant, wish, show).await
+    fulfil::fulfil(&service, tenant, attribution, wish, show).await
 }
 
 pub(crate) async fn retrieve(
@@ -45,13 +47,15 @@ pub(crate) async fn retrieve(
 
 pub(crate) async fn delete(
     service: web::Data<Service>,
-    Backend { tenant, .. }: Backend<ProjectWrite>,
+    Backend {
+        tenant, attribution, ..
+    }: Backend<ProjectWrite>,
     request: HttpRequest,
 ) -> Answer<ProjectFace> {
     let wish = id(&request).map(|id| Wish::DeletePaymentMethod { id, owner: None });
     let wish = idempotency_key::beside(&request, wish)?;
     let show = fulfil::project(tenant.scope().project().clone());
-    fulfil::fulfil(&service, tenant, wish, show).await
+    fulfil::fulfil(&service, tenant, attribution, wish, show).await
 }
 
 pub(crate) async fn list(
@@ -64,7 +68,7 @@ pub(crate) async fn list(
         .list_payment_methods(&tenant, &page_request)
         .await
         .map_err(|error| match error {
-            ServiceError::CursorNotFound => list_query::unknown_cursor(&page_request),
+            ServiceError::CursorNotFound => list_query::unknown_cursor(&page_request.position),
             error => error.into(),
         })?;
     Ok(Reply::json(StatusCode::OK, &PaymentMethodListWire::from(&page)))

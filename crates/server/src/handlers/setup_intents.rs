@@ -10,22 +10,25 @@ use crate::{
     error::{ApiError, ProjectFace},
     reply::Reply,
     wire::{
-        body, idempotency_key,
+        body::Body,
+        idempotency_key,
         setup_intent::{CreateSetupIntent, SetupIntentWire},
     },
 };
 
 pub(crate) async fn create(
     service: web::Data<Service>,
-    Backend { tenant, .. }: Backend<ProjectWrite>,
+    Backend {
+        tenant, attribution, ..
+    }: Backend<ProjectWrite>,
     request: HttpRequest,
-    payload: web::Payload,
+    body: Body,
 ) -> Answer<ProjectFace> {
-    let wish = CreateSetupIntent::parse(&body::read(payload).await?)
+    let wish = CreateSetupIntent::parse(&body.read().await?)
         .map(|CreateSetupIntent { user }| Wish::MakeSetupIntent { user });
     let wish = idempotency_key::beside(&request, wish)?;
     let show = fulfil::project(tenant.scope().project().clone());
-    fulfil::fulfil(&service, tenant, wish, show).await
+    fulfil::fulfil(&service, tenant, attribution, wish, show).await
 }
 
 pub(crate) async fn retrieve(

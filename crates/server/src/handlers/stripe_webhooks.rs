@@ -5,19 +5,19 @@ use billfold_service::{Service, StripeDelivery};
 use billfold_stripe::Event;
 
 use super::Answer;
-use crate::{error::ProjectFace, reply::Reply, wire::body};
+use crate::{error::ProjectFace, reply::Reply, wire::body::Body};
 
 pub(crate) async fn receive(
     service: web::Data<Service>,
     request: HttpRequest,
-    payload: web::Payload,
+    body: Body,
 ) -> Answer<ProjectFace> {
     let delivery = StripeDelivery {
         project: request.match_info().get("project").unwrap_or_default(),
         signature: signature(&request),
     };
     let expected = service.expect_webhook(&delivery).await?;
-    let body = body::read_at_most(Event::MAXIMUM_LENGTH, payload).await?;
+    let body = body.read_at_most(Event::MAXIMUM_LENGTH).await?;
     service.accept_webhook(expected, &body).await?;
     Ok(Reply::empty(StatusCode::OK))
 }

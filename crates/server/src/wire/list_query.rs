@@ -1,56 +1,47 @@
-//! The parameters of the list.
+//! The parameters of the lists.
 
 use billfold_domain::{
-    PageLimit, PageRequest, PaymentMethodId, PaymentMethodType, PaymentMethodTypes, Position, UserId,
+    AuditAction, AuditEventId, AuditPageRequest, PageLimit, PageRequest, PaymentMethodId, PaymentMethodType,
+    PaymentMethodTypes, Position, UserId,
 };
 use url::form_urlencoded;
 
 use super::fault::PropertyFault;
 use crate::error::ApiError;
 
-const SINGLE: [&str; 4] = ["user", "after", "before", "limit"];
-
-/// Reads the query string of a list. All faults are told at once.
+/// Reads the query string of the list of payment methods. All faults are told at once.
 pub(crate) fn parse(query: &str) -> Result<PageRequest, ApiError> {
-    let mut faults = Vec::new();
-    let parameters = Parameters(form_urlencoded::parse(query.as_bytes()).into_owned().collect());
-    parameters.refuse_unknown_and_repeated(&mut faults);
-    let user = parameters.take(
-        "user",
-        |text| UserId::parse(text).map_err(|error| error.to_string()),
-        &mut faults,
-    );
-    let types = types(&parameters, &mut faults);
-    let after = parameters.take("after", cursor, &mut faults);
-    let before = parameters.take("before", cursor, &mut faults);
-    let limit = parameters.take("limit", limit, &mut faults);
-    let position = match (after, before) {
-        (Some(_), Some(_)) => {
-            faults.push(PropertyFault::invalid(
-                "before",
-                "must not be given together with after",
-            ));
-            Position::Start
-        }
-        (Some(id), None) => Position::After(id),
-        (None, Some(id)) => Position::Before(id),
-        (None, None) => Position::Start,
-    };
-    if faults.is_empty() {
-        Ok(PageRequest {
-            user,
-            types,
-            position,
-            limit: limit.unwrap_or(PageLimit::DEFAULT),
-        })
-    } else {
-        Err(ApiError::Invalid(faults))
-    }
+    let mut parameters = Parameters::read(query, &["user", "after", "before", "limit"], &["type"]);
+    let user = parameters.user();
+    let types = parameters.types();
+    let position = parameters.position(|text| PaymentMethodId::parse(text).map_err(|_| NOT_AN_ITEM));
+    let limit = parameters.limit();
+    parameters.finish(PageRequest {
+        user,
+        types,
+        position,
+        limit,
+    })
+}
+
+/// Reads the query string of the audit log. All faults are told at once.
+pub(crate) fn parse_audit_events(query: &str) -> Result<AuditPageRequest, ApiError> {
+    let mut parameters = Parameters::read(query, &["user", "action", "after", "before", "limit"], &[]);
+    let user = parameters.user();
+    let action = parameters.take("action", AuditAction::parse);
+    let position = parameters.position(|text| AuditEventId::parse(text).map_err(|_| NOT_AN_ITEM));
+    let limit = parameters.limit();
+    parameters.finish(AuditPageRequest {
+        user,
+        action,
+        position,
+        limit,
+    })
 }
 
 /// The refusal of a cursor that is well formed and no item's.
-pub(crate) fn unknown_cursor(request: &PageRequest) -> ApiError {
-    let parameter = if matches!(request.position, Position::Before(_)) {
+pub(crate) fn unknown_cursor<Id>(position: &Position<Id>) -> ApiError {
+    let parameter = if matches!(position, Position::Before(_)) {
         "before"
     } else {
         "after"
@@ -60,70 +51,113 @@ pub(crate) fn unknown_cursor(request: &PageRequest) -> ApiError {
 
 const NOT_AN_ITEM: &str = "must be the id of an item of this project";
 
-fn cursor(text: &str) -> Result<PaymentMethodId, String> {
-    PaymentMethodId::parse(text).map_err(|_| NOT_AN_ITEM.to_owned())
-}
-
-fn limit(text: &str) -> Result<PageLimit, String> {
+fn limit(text: &str) -> Result<PageLimit, &'static str> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits
         .then(|| text.parse().ok())
         .flatten()
         .and_then(|items| PageLimit::new(items).ok())
-        .ok_or_else(|| "must be an integer from 0 to 200".to_owned())
+        .ok_or("must be an integer from 0 to 200")
 }
 
-fn types(parameters: &Parameters, faults: &mut Vec<PropertyFault>) -> PaymentMethodTypes {
-    let mut members = Vec::new();
-    for name in parameters.all("type").flat_map(|text| text.split(',')) {
-        let Some(member) = PaymentMethodType::from_name(name) else {
-            faults.push(PropertyFault::invalid(
-                "type",
-                "must be card, applePay, googlePay or several of them",
-            ));
-            break;
-        };
-        members.push(member);
-    }
-    PaymentMethodTypes::of(members).unwrap_or(PaymentMethodTypes::ALL)
+/// The parameters of a query string, and what is found to be wrong with them.
+pub(crate) struct Parameters {
+    values: Vec<(String, String)>,
+    faults: Vec<PropertyFault>,
 }
-
-struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
+    /// Reads a query string that may have these parameters: once at most, or as often as one likes.
+    pub(crate) fn read(query: &str, single: &[&str], repeated: &[&str]) -> Self {
+        let values: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let mut faults = Vec::new();
+        for name in single {
+            if values.iter().filter(|(given, _)| given == name).count() > 1 {
+                faults.push(PropertyFault::invalid(name, "must be given once"));
+            }
+        }
+        for (name, _) in &values {
+            if !single.contains(&name.as_str()) && !repeated.contains(&name.as_str()) {
+                faults.push(PropertyFault::unknown(name));
+            }
+        }
+        Self { values, faults }
+    }
+
+    /// What was read, if nothing is wrong with it.
+    pub(crate) fn finish<T>(self, read: T) -> Result<T, ApiError> {
+        if self.faults.is_empty() {
+            Ok(read)
+        } else {
+            Err(ApiError::Invalid(self.faults))
+        }
+    }
+
     fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
+        self.values
             .iter()
             .filter(move |(parameter, _)| parameter == name)
             .map(|(_, value)| value.as_str())
     }
 
     /// The value of a parameter that is given once, or `None`.
-    fn take<T>(
-        &self,
-        name: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-        faults: &mut Vec<PropertyFault>,
-    ) -> Option<T> {
-        let mut values = self.all(name);
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return None;
+    fn take<T, E: ToString>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
+        let parsed = {
+            let mut values = self.all(name);
+            let (Some(value), None) = (values.next(), values.next()) else {
+                return None;
+            };
+            parse(value)
         };
-        parse(value)
-            .map_err(|reason| faults.push(PropertyFault::invalid(name, reason)))
+        parsed
+            .map_err(|reason| {
+                self.faults.push(PropertyFault::invalid(name, reason.to_string()));
+            })
             .ok()
     }
 
-    fn refuse_unknown_and_repeated(&self, faults: &mut Vec<PropertyFault>) {
-        for name in SINGLE {
-            if self.all(name).count() > 1 {
-                faults.push(PropertyFault::invalid(name, "must be given once"));
-            }
+    fn user(&mut self) -> Option<UserId> {
+        self.take("user", |text| UserId::parse(text))
+    }
+
+    fn types(&mut self) -> PaymentMethodTypes {
+        let members: Option<Vec<_>> = self
+            .all("type")
+            .flat_map(|text| text.split(','))
+            .map(PaymentMethodType::from_name)
+            .collect();
+        if members.is_none() {
+            self.faults.push(PropertyFault::invalid(
+                "type",
+                "must be card, applePay, googlePay or several of them",
+            ));
         }
-        for (name, _) in &self.0 {
-            if !SINGLE.contains(&name.as_str()) && name != "type" {
-                faults.push(PropertyFault::unknown(name));
+        members
+            .and_then(PaymentMethodTypes::of)
+            .unwrap_or(PaymentMethodTypes::ALL)
+    }
+
+    pub(crate) fn position<Id, E: ToString>(
+        &mut self,
+        cursor: impl Fn(&str) -> Result<Id, E>,
+    ) -> Position<Id> {
+        let after = self.take("after", &cursor);
+        let before = self.take("before", cursor);
+        match (after, before) {
+            (Some(_), Some(_)) => {
+                self.faults.push(PropertyFault::invalid(
+                    "before",
+                    "must not be given together with after",
+                ));
+                Position::Start
             }
+            (Some(id), None) => Position::After(id),
+            (None, Some(id)) => Position::Before(id),
+            (None, None) => Position::Start,
         }
+    }
+
+    pub(crate) fn limit(&mut self) -> PageLimit {
+        self.take("limit", limit).unwrap_or(PageLimit::DEFAULT)
     }
 }

@@ -9,17 +9,47 @@ use std::{
     time::Duration,
 };
 
-use billfold_test_support::{Process, wait_for};
+use billfold_test_support::{APPLICATION_ROLE, PostgresDatabase, Process, wait_for};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long a step may take on a busy machine.
 pub(crate) const WITHIN: Duration = Duration::from_mins(1);
 
-/// A directory to run the binary in, with nothing in the environment but what a test puts there.
+/// The line of the master key that every place has until a test says otherwise.
+pub(crate) const MASTER_KEY: &str = "first:dGhlIG1hc3RlciBrZXkgb2YgdGhlIHRlc3RzIDAwMDE=";
+
+/// A directory to run the binary in, with nothing in the environment but a master key and what a test puts there.
 pub(crate) struct Place {
     directory: TempDir,
     environment: Vec<(String, String)>,
+}
+
+/// How a test's database is reached: by its one URL, or in PostgreSQL by the URL of each role.
+pub(crate) struct Access {
+    url: String,
+    migration: Option<String>,
+}
+
+impl From<String> for Access {
+    fn from(url: String) -> Self {
+        Self { url, migration: None }
+    }
+}
+
+impl From<&String> for Access {
+    fn from(url: &String) -> Self {
+        Self::from(url.clone())
+    }
+}
+
+impl From<&PostgresDatabase> for Access {
+    fn from(database: &PostgresDatabase) -> Self {
+        Self {
+            url: database.url(),
+            migration: Some(database.owner_url()),
+        }
+    }
 }
 
 /// A command that has ended.
@@ -35,13 +65,28 @@ impl Place {
     pub(crate) fn new() -> Self {
         Self {
             directory: tempfile::tempdir().expect("a directory to run in"),
-            environment: Vec::new(),
+            environment: vec![("BILLFOLD_MASTER_KEYS".to_owned(), MASTER_KEY.to_owned())],
         }
     }
 
     /// Sets a variable for every command that follows.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         self.environment.push((name.to_owned(), value.into()));
+    }
+
+    /// Lets every command that follows work on this database.
+    pub(crate) fn set_database(&mut self, access: impl Into<Access>) {
+        let access = access.into();
+        self.set("BILLFOLD_DATABASE_URL", access.url);
+        if let Some(migration) = access.migration {
+            self.set("BILLFOLD_MIGRATION_DATABASE_URL", migration);
+            self.set("BILLFOLD_APPLICATION_ROLE", APPLICATION_ROLE);
+        }
+    }
+
+    /// Takes a variable away for every command that follows.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.retain(|(other, _)| other != name);
     }
 
     /// The path of a file in the directory.

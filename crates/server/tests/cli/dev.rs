@@ -7,7 +7,7 @@ use crate::command::{Ended, Place, WITHIN, call, end, sandbox_url};
 
 /// What a development server prints.
 pub(crate) struct Guide {
-    api: String,
+    pub(crate) api: String,
     lines: String,
 }
 
@@ -177,7 +177,7 @@ async fn what_happens_at_the_sandbox_is_told_by_webhook() {
 async fn the_pasted_lines_work_on_postgres() {
     let database = PostgresDatabase::fresh("empty", async |_| Ok(())).await;
     let mut place = Place::new();
-    place.set("BILLFOLD_DATABASE_URL", database.url());
+    place.set("BILLFOLD_DATABASE_URL", database.owner_url());
     let (process, guide) = start(&place, &[]).await;
     paste_the_guide(&place, &guide).await;
     end(process).await;

@@ -36,6 +36,7 @@ async fn every_option_of_every_command_names_its_variable() {
     let mut place = Place::new();
     let secret = "sk_test_never_shown_0123456789";
     place.set("BILLFOLD_STRIPE_SECRET_KEY", secret);
+    place.set("BILLFOLD_MASTER_KEYS", secret);
     place.set(
         "BILLFOLD_DATABASE_URL",
         format!("postgres://user:{secret}@localhost/x"),
@@ -66,10 +67,23 @@ async fn every_option_of_every_command_names_its_variable() {
         seen,
         [
             "",
+            "api-key",
+            "api-key create",
+            "api-key list",
+            "api-key revoke",
+            "audit",
+            "audit prune",
             "dev",
+            "keys",
+            "keys generate",
+            "keys rotate",
+            "keys status",
             "migrate",
             "project",
             "project create",
+            "project delete",
+            "project disable",
+            "project enable",
             "project list",
             "project show",
             "project update",

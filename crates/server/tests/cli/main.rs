@@ -1,9 +1,14 @@
 //! The binary as its users run it: every command, in a directory and an environment of its own.
 
+mod api_key;
+mod audit;
 mod command;
 mod dev;
 mod help;
+mod keys;
+mod plain_secrets;
 mod project;
+mod project_life;
 mod reconcile;
 mod refusals;
 mod serve;

@@ -7,13 +7,14 @@ use crate::command::Place;
 const SECRET_KEY: &str = "sk_test_a_secret_of_shop";
 const PUBLISHABLE_KEY: &str = "pk_test_a_secret_of_shop";
 
-async fn projects_are_made_listed_and_shown(place: &Place) {
+async fn projects_are_made_listed_and_shown(place: &mut Place) {
+    place.set("BILLFOLD_PROJECT_OFFLINE", "true");
     let unmigrated = place.run(&["project", "list"]).await.failed();
     assert!(unmigrated.contains("billfold migrate"), "{unmigrated}");
     let migrated = place.run(&["migrate"]).await.succeeded();
     assert!(migrated.contains("Applied "), "{migrated}");
     let again = place.run(&["migrate"]).await.succeeded();
-    assert_eq!(again, "The database is up to date.\n");
+    assert!(again.starts_with("The database is up to date.\n"), "{again}");
     assert_eq!(place.run(&["project", "list"]).await.succeeded(), "");
 
     let create = |name: &'static str| {
@@ -29,7 +30,8 @@ async fn projects_are_made_listed_and_shown(place: &Place) {
         .run_with_input(&create("shop"), &format!("{SECRET_KEY}\n"))
         .await
         .succeeded();
-    assert_eq!(made, "Made the project shop.\n");
+    assert!(made.starts_with("Made the project shop.\n"), "{made}");
+    assert!(made.contains("was not looked at"), "{made}");
     place.write("key", &format!("  {SECRET_KEY}\n\n"));
     let from_file = [
         &create("Store_2")[..],
@@ -53,7 +55,67 @@ async fn projects_are_made_listed_and_shown(place: &Place) {
     assert!(unknown.contains("there is no project nobody"), "{unknown}");
 }
 
-async fn webhook_secrets_are_rolled(place: &Place) {
+async fn pages_are_given_and_taken_away(place: &mut Place) {
+    place.set("BILLFOLD_PROJECT_OFFLINE", "true");
+    place.run(&["migrate"]).await.succeeded();
+    place.write("key", SECRET_KEY);
+    let create = [
+        "project",
+        "create",
+        "shop",
+        "--stripe-publishable-key",
+        PUBLISHABLE_KEY,
+        "--stripe-secret-key-file",
+        "key",
+    ];
+    place.run(&create).await.succeeded();
+    let pages = async || {
+        let shown = place.run(&["project", "show", "shop"]).await.succeeded();
+        let line = shown.lines().find_map(|line| line.strip_prefix("pages"));
+        line.expect("the pages are told of").trim().to_owned()
+    };
+    assert_eq!(pages().await, "none of its own");
+    let update = ["project", "update", "shop"];
+    let with = |arguments: &[&'static str]| [&update[..], arguments].concat();
+    let given = with(&[
+        "--cors-origin",
+        "https://b.example",
+        "--cors-origin",
+        "https://a.example:8443,http://localhost:3000",
+    ]);
+    let told = place.run(&given).await.succeeded();
+    assert!(told.contains("https://b.example"), "{told}");
+    let all = "http://localhost:3000, https://a.example:8443, https://b.example";
+    assert_eq!(pages().await, all);
+    for (origin, words) in [
+        ("http://app.example.com", "https://"),
+        ("https://app.example.com/", "last slash"),
+        ("https://*.example.com", "wildcards"),
+        ("https://app.example.com:443", "left out"),
+        ("null", "https://"),
+    ] {
+        let refused = place.run(&with(&["--cors-origin", origin])).await.failed();
+        assert!(refused.contains(words), "{origin}: {refused}");
+    }
+    let many: Vec<String> = (0..21)
+        .map(|number| format!("https://p{number}.example"))
+        .collect();
+    let many = many.join(",");
+    let refused = place
+        .run(&[&update[..], &["--cors-origin", &many]].concat())
+        .await
+        .failed();
+    assert!(refused.contains("at most 20"), "{refused}");
+    assert_eq!(pages().await, all, "what was refused changed nothing");
+    let nobody = ["project", "update", "nobody", "--no-cors-origins"];
+    let unknown = place.run(&nobody).await.failed();
+    assert!(unknown.contains("there is no project nobody"), "{unknown}");
+    place.run(&with(&["--no-cors-origins"])).await.succeeded();
+    assert_eq!(pages().await, "none of its own");
+}
+
+async fn webhook_secrets_are_rolled(place: &mut Place) {
+    place.set("BILLFOLD_PROJECT_OFFLINE", "true");
     place.run(&["migrate"]).await.succeeded();
     place.write("key", SECRET_KEY);
     let create = [
@@ -83,11 +145,15 @@ async fn webhook_secrets_are_rolled(place: &Place) {
         assert!(!told.contains("whsec_"), "{told}");
         told
     };
-    assert!(roll("whsec_first\n").await.contains("a new webhook secret"));
+    assert!(roll("whsec_first\n").await.contains("Updated the project shop"));
     assert_eq!(live().await, "1 live");
-    assert!(roll(" whsec_second ").await.contains("a new webhook secret"));
+    assert!(
+        roll(" whsec_second ")
+            .await
+            .contains("Two webhook secrets are live")
+    );
     assert_eq!(live().await, "2 live");
-    assert!(roll("whsec_second").await.contains("already"));
+    roll("whsec_second").await;
     place.write("webhook-secret", "whsec_third\n");
     let from_file = [&update[..], &["webhook-secret"]].concat();
     place.run(&from_file).await.succeeded();
@@ -112,7 +178,7 @@ async fn webhook_secrets_are_rolled(place: &Place) {
     for wrong in ["", "whsec_", "we_1abc", SECRET_KEY, "whsec_a whsec_b"] {
         let arguments = [&update[..], &["-"]].concat();
         let message = place.run_with_input(&arguments, wrong).await.failed();
-        assert!(message.contains("begin with whsec_"), "{message}");
+        assert!(message.contains("begins with whsec_"), "{message}");
         assert!(
             !message.contains("sk_test_") && !message.contains("we_1abc"),
             "{message}"
@@ -146,30 +212,30 @@ async fn webhook_secrets_are_rolled(place: &Place) {
 async fn webhook_secrets_on_sqlite() {
     let mut place = Place::new();
     place.set("BILLFOLD_DATABASE_URL", place.sqlite());
-    webhook_secrets_are_rolled(&place).await;
+    webhook_secrets_are_rolled(&mut place).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn webhook_secrets_on_postgres() {
     let database = PostgresDatabase::fresh("empty", async |_| Ok(())).await;
     let mut place = Place::new();
-    place.set("BILLFOLD_DATABASE_URL", database.url());
-    webhook_secrets_are_rolled(&place).await;
+    place.set_database(&database);
+    webhook_secrets_are_rolled(&mut place).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn projects_on_sqlite() {
     let mut place = Place::new();
     place.set("BILLFOLD_DATABASE_URL", place.sqlite());
-    projects_are_made_listed_and_shown(&place).await;
+    projects_are_made_listed_and_shown(&mut place).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn projects_on_postgres() {
     let database = PostgresDatabase::fresh("empty", async |_| Ok(())).await;
     let mut place = Place::new();
-    place.set("BILLFOLD_DATABASE_URL", database.url());
-    projects_are_made_listed_and_shown(&place).await;
+    place.set_database(&database);
+    projects_are_made_listed_and_shown(&mut place).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -179,9 +245,12 @@ async fn what_is_no_key_is_refused_without_repeating_it() {
     place.run(&["migrate"]).await.succeeded();
     for (publishable, secret, expected) in [
         (PUBLISHABLE_KEY, PUBLISHABLE_KEY, "this is a publishable key"),
-        (PUBLISHABLE_KEY, "hunter2", "begin with sk_test_"),
-        (PUBLISHABLE_KEY, "", "begin with sk_test_"),
-        (SECRET_KEY, SECRET_KEY, "publishable keys begin with pk_test_"),
+        (PUBLISHABLE_KEY, "hunter2", "begins with sk_test_"),
+        (PUBLISHABLE_KEY, "", "begins with sk_test_"),
+        (PUBLISHABLE_KEY, "whsec_hunter2", "signing secret"),
+        ("pk_live_a", SECRET_KEY, "give two of one mode"),
+        ("hunter2", SECRET_KEY, "begins with pk_test_"),
+        (SECRET_KEY, SECRET_KEY, "a secret is never an argument"),
     ] {
         let arguments = [
             "project",
@@ -216,4 +285,19 @@ async fn what_is_no_key_is_refused_without_repeating_it() {
     ];
     place.run_with_input(&arguments, SECRET_KEY).await.failed();
     assert_eq!(place.run(&["project", "list"]).await.succeeded(), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_on_sqlite() {
+    let mut place = Place::new();
+    place.set("BILLFOLD_DATABASE_URL", place.sqlite());
+    pages_are_given_and_taken_away(&mut place).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_on_postgres() {
+    let database = PostgresDatabase::fresh("empty", async |_| Ok(())).await;
+    let mut place = Place::new();
+    place.set_database(&database);
+    pages_are_given_and_taken_away(&mut place).await;
 }

@@ -4,7 +4,7 @@ use billfold_test_support::{PostgresDatabase, wait_for};
 use serde_json::{Value, json};
 
 use crate::{
-    command::{Ended, Place, WITHIN, call, end, ready_address, sandbox_url},
+    command::{Access, Ended, Place, WITHIN, call, end, ready_address, sandbox_url},
     dev,
     serve::{Issuer, production},
 };
@@ -72,6 +72,9 @@ async fn it_works_beside_a_development_server() {
     let detach = format!("{stripe}/v1/payment_methods/{id}/detach");
     assert_eq!(call("POST", &detach, "sk_test_billfold_demo", None).await.0, 200);
 
+    place.unset("BILLFOLD_MASTER_KEYS");
+    let key = place.path(".billfold/master-key");
+    place.set("BILLFOLD_MASTER_KEY_FILE", key.display().to_string());
     // Where the sandbox is, only its address tells; that the projects are of one, their keys do.
     place.set(
         "BILLFOLD_DATABASE_URL",
@@ -106,9 +109,9 @@ async fn it_works_beside_a_development_server() {
 }
 
 /// What a process that was killed has left open stays so while Stripe is away, and is ended when it is back.
-async fn it_ends_what_a_crash_has_left(database_url: &str) {
+async fn it_ends_what_a_crash_has_left(database: impl Into<Access>) {
     let issuer = Issuer::new();
-    let mut place = production(database_url, &issuer).await;
+    let mut place = production(database, &issuer).await;
     let stripe = place.start(&["sandbox", "--listen", "127.0.0.1:0"]);
     let stripe_url = sandbox_url(&stripe).await;
     place.set("BILLFOLD_STRIPE_API_BASE", &stripe_url);
@@ -179,11 +182,11 @@ async fn it_ends_what_a_crash_has_left(database_url: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_ends_what_a_crash_has_left_on_sqlite() {
     let place = Place::new();
-    it_ends_what_a_crash_has_left(&place.sqlite()).await;
+    it_ends_what_a_crash_has_left(place.sqlite()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_ends_what_a_crash_has_left_on_postgres() {
     let database = PostgresDatabase::fresh("empty", async |_| Ok(())).await;
-    it_ends_what_a_crash_has_left(database.url()).await;
+    it_ends_what_a_crash_has_left(&database).await;
 }

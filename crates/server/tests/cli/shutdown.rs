@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    command::{Place, WITHIN, call, end, ready_address, sandbox_url},
+    command::{Access, Place, WITHIN, call, end, ready_address, sandbox_url},
     serve::{Issuer, production},
 };
 
@@ -25,9 +25,9 @@ struct Instance {
 }
 
 impl Instance {
-    async fn start(database_url: &str, arguments: &[&str]) -> Self {
+    async fn start(database: impl Into<Access>, arguments: &[&str]) -> Self {
         let issuer = Issuer::new();
-        let mut place = production(database_url, &issuer).await;
+        let mut place = production(database, &issuer).await;
         let stripe = place.start(&["sandbox", "--listen", "127.0.0.1:0"]);
         let stripe_url = sandbox_url(&stripe).await;
         place.set("BILLFOLD_STRIPE_API_BASE", &stripe_url);
@@ -174,10 +174,10 @@ async fn what_goes_on_without_its_client_is_waited_for() {
 }
 
 /// A Stripe that hangs keeps the process no longer than its limit, and the next process ends what was begun.
-async fn what_hangs_is_left_to_the_next_process(database_url: &str) {
+async fn what_hangs_is_left_to_the_next_process(database: impl Into<Access>) {
     const LIMIT: Duration = Duration::from_secs(3);
     let arguments = ["--drain-seconds", "1", "--shutdown-seconds", "3"];
-    let mut instance = Instance::start(database_url, &arguments).await;
+    let mut instance = Instance::start(database, &arguments).await;
     instance.fault("hang_after", 300_000).await;
     let hanging = instance.save();
     instance.wait_until_struck().await;
@@ -209,13 +209,13 @@ async fn what_hangs_is_left_to_the_next_process(database_url: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_hangs_is_left_to_the_next_process_on_sqlite() {
     let database = Place::new();
-    what_hangs_is_left_to_the_next_process(&database.sqlite()).await;
+    what_hangs_is_left_to_the_next_process(database.sqlite()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_hangs_is_left_to_the_next_process_on_postgres() {
     let database = PostgresDatabase::fresh("empty", async |_| Ok(())).await;
-    what_hangs_is_left_to_the_next_process(database.url()).await;
+    what_hangs_is_left_to_the_next_process(&database).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -256,7 +256,7 @@ async fn a_second_order_ends_it_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_that_leaves_no_time_is_refused() {
     let database = Place::new();
-    let place = production(&database.sqlite(), &Issuer::new()).await;
+    let place = production(database.sqlite(), &Issuer::new()).await;
     for arguments in [
         ["serve", "--drain-seconds", "30"].as_slice(),
         &["serve", "--drain-seconds", "5", "--shutdown-seconds", "5"],
@@ -266,4 +266,58 @@ async fn a_drain_that_leaves_no_time_is_refused() {
     }
     let message = place.run(&["serve", "--shutdown-seconds", "0"]).await.failed();
     assert!(message.contains("--shutdown-seconds"), "{message}");
+}
+
+/// What the audit log tells of savings, oldest first.
+async fn savings_in_the_audit_log(place: &Place) -> Vec<Value> {
+    let arguments = ["audit", "--json", "--action", "paymentMethod.create"];
+    let printed = place.run(&arguments).await.succeeded();
+    let mut events: Vec<Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect();
+    events.reverse();
+    events
+}
+
+async fn what_a_killed_instance_had_begun_is_in_the_audit_log_and_so_is_its_end(database: impl Into<Access>) {
+    let mut instance = Instance::start(database, &[]).await;
+    // Long enough to kill it meanwhile; as long Stripe does not let another drive the same step.
+    instance.fault("delay", 12_000).await;
+    let lost = instance.save();
+    instance.wait_until_struck().await;
+    lost.abort();
+    instance.process.kill();
+    let begun = savings_in_the_audit_log(&instance.place).await;
+    assert_eq!(begun.len(), 1, "{begun:#?}");
+    assert_eq!(begun[0]["outcome"], "begun");
+    assert_eq!(begun[0]["caller"]["subject"], "usr_alice");
+    assert_eq!(begun[0]["caller"]["keyId"], "key-1");
+
+    let next = instance.place.start(&["serve"]);
+    let events = wait_for(WITHIN, "the end", async || {
+        let events = savings_in_the_audit_log(&instance.place).await;
+        (events.len() > 1).then_some(events)
+    })
+    .await;
+    assert_eq!(events.len(), 2, "{events:#?}");
+    assert_eq!(events[1]["outcome"], "succeeded");
+    assert_eq!(events[1]["caller"]["type"], "system");
+    for name in ["operation", "request", "target", "user"] {
+        assert_eq!(events[1][name], events[0][name], "{name}");
+    }
+    assert_eq!(instance.setup_intents_made().await, 1);
+    end(next).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_trace_of_a_killed_instance_on_sqlite() {
+    let database = Place::new();
+    what_a_killed_instance_had_begun_is_in_the_audit_log_and_so_is_its_end(&database.sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_trace_of_a_killed_instance_on_postgres() {
+    let database = PostgresDatabase::fresh("empty", async |_| Ok(())).await;
+    what_a_killed_instance_had_begun_is_in_the_audit_log_and_so_is_its_end(&database).await;
 }

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use crate::{
     forge,
-    http::Request,
+    http::{Answer, Request},
     scene::Scene,
     support::Backend::{self, Postgres, SqliteMemory},
     world::World,
@@ -131,12 +131,66 @@ const BAD: [(&str, &[(&str, &str)]); 66] = [
 const INVALID: &str = "propertyInvalid";
 const UNKNOWN: &str = "propertyUnknown";
 
-fn filled(query: &str, scene: &Scene) -> String {
-    query
-        .replace("{saved}", &scene.saved)
-        .replace("{deleted}", &scene.deleted)
-        .replace("{waiting}", &scene.waiting)
-        .replace("{setup_intent}", &scene.setup_intent)
+/// What is wrong with a query: properties and codes, sorted.
+type Faults<'a> = &'a [(&'a str, &'a str)];
+
+/// A list, and what stands for the names in the queries.
+struct List<'a> {
+    world: &'a World,
+    path: &'static str,
+    token: String,
+    names: [(&'static str, String); 4],
+}
+
+impl List<'_> {
+    async fn ask(&self, query: &str) -> Answer {
+        let filled = self
+            .names
+            .iter()
+            .fold(query.to_owned(), |query, (placeholder, name)| {
+                query.replace(placeholder, name)
+            });
+        let target = format!("{}{filled}", self.path);
+        self.world.send(&Request::get(target).token(&self.token)).await
+    }
+
+    async fn takes<'q>(&self, queries: impl IntoIterator<Item = &'q str>) {
+        for query in queries {
+            let answer = self.ask(query).await;
+            assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+        }
+    }
+
+    async fn refuses<'q>(&self, queries: impl IntoIterator<Item = (&'q str, Faults<'q>)>) {
+        for (query, faults) in queries {
+            let answer = self.ask(query).await;
+            assert_eq!(answer.status, 422, "{query}: {}", answer.text());
+            let mut found = answer.details();
+            assert_eq!(answer.json()["code"], found[0].1, "{query}");
+            found.sort();
+            let faults: Vec<_> = faults
+                .iter()
+                .map(|(property, code)| ((*property).to_owned(), (*code).to_owned()))
+                .collect();
+            assert_eq!(found, faults, "{query}");
+        }
+    }
+
+    /// Refuses what is too long, of the parameters that every list has.
+    async fn refuses_what_is_too_long(&self) {
+        let longest_name = "x".repeat(64);
+        let long = [
+            (format!("?user={}", "u".repeat(65)), "user", INVALID),
+            (format!("?user={}", "u".repeat(8_000)), "user", INVALID),
+            (format!("?after={}", "p".repeat(256)), "after", INVALID),
+            (format!("?limit={}", "1".repeat(1_000)), "limit", INVALID),
+            (format!("?{}=1", "x".repeat(64)), &longest_name, UNKNOWN),
+            (format!("?{}=1", "x".repeat(8_000)), &longest_name, UNKNOWN),
+        ];
+        for (query, property, code) in &long {
+            self.refuses([(query.as_str(), &[(*property, *code)][..])]).await;
+        }
+    }
 }
 
 #[rstest]
@@ -144,41 +198,86 @@ fn filled(query: &str, scene: &Scene) -> String {
 async fn the_list_takes_its_grammar_and_nothing_else(#[values(SqliteMemory, Postgres)] backend: Backend) {
     let world = World::start(backend).await;
     let scene = Scene::set(&world, "demo", "alice").await;
-    let token = forge::full_token("demo", "backend");
     let before = world.snapshot().await;
-    let list = async |query: &str| {
-        let target = format!("/projects/demo/paymentMethods{}", filled(query, &scene));
-        world.send(&Request::get(target).token(&token)).await
+    let list = List {
+        world: &world,
+        path: "/projects/demo/paymentMethods",
+        token: forge::full_token("demo", "backend"),
+        names: [
+            ("{saved}", scene.saved),
+            ("{deleted}", scene.deleted),
+            ("{waiting}", scene.waiting),
+            ("{setup_intent}", scene.setup_intent),
+        ],
     };
-    for query in GOOD {
-        let answer = list(query).await;
-        assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+    list.takes(GOOD).await;
+    list.refuses(BAD).await;
+    list.refuses_what_is_too_long().await;
+    let many_types = format!("?type={}", "card,".repeat(1_000));
+    list.refuses([(many_types.as_str(), &[("type", INVALID)][..])])
+        .await;
+    before.assert_untouched(&world.snapshot().await);
+}
+
+/// Whether a query is about what only the list of payment methods has.
+fn of_types(query: &str) -> bool {
+    query.contains("type")
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_takes_the_same_grammar_and_its_own_filter(
+    #[values(SqliteMemory, Postgres)] backend: Backend,
+) {
+    let world = World::start(backend).await;
+    let scene = Scene::set(&world, "demo", "alice").await;
+    let token = forge::full_token("demo", "backend");
+    let path = "/projects/demo/auditEvents";
+    let answer = world.send(&Request::get(path).token(&token)).await.expect(200);
+    let event = |index: usize| answer.json()["items"][index]["id"].as_str().unwrap().to_owned();
+    let list = List {
+        world: &world,
+        path,
+        token,
+        names: [
+            ("{saved}", event(0)),
+            ("{deleted}", event(1)),
+            ("{waiting}", event(2)),
+            // What is no event is none, whatever else it is.
+            ("{setup_intent}", scene.setup_intent),
+        ],
+    };
+    let before = world.snapshot().await;
+    list.takes(GOOD.into_iter().filter(|query| !of_types(query)))
+        .await;
+    list.refuses(BAD.into_iter().filter(|(query, _)| !of_types(query)))
+        .await;
+    list.refuses_what_is_too_long().await;
+    list.takes([
+        "?action=paymentMethod.create",
+        "?action=setupIntent.create&user=alice&limit=1",
+        "?action=never.heard.of",
+        "?action=keys.rotate&after={saved}",
+    ])
+    .await;
+    let too_long = format!("?action={}", "a".repeat(65));
+    for wrong in [
+        "?action=",
+        "?action",
+        "?action=a,b",
+        "?action=paymentMethod.create%20",
+        "?action=payment_method",
+        "?action=%00",
+        "?action=a&action=a",
+        &too_long,
+    ] {
+        list.refuses([(wrong, &[("action", INVALID)][..])]).await;
     }
-    let long = [
-        (format!("?user={}", "u".repeat(65)), "user", INVALID),
-        (format!("?user={}", "u".repeat(8_000)), "user", INVALID),
-        (format!("?after={}", "p".repeat(256)), "after", INVALID),
-        (format!("?type={}", "card,".repeat(1_000)), "type", INVALID),
-        (format!("?limit={}", "1".repeat(1_000)), "limit", INVALID),
-        (format!("?{}=1", "x".repeat(64)), &"x".repeat(64), UNKNOWN),
-        (format!("?{}=1", "x".repeat(8_000)), &"x".repeat(64), UNKNOWN),
-    ];
-    let long = long.map(|(query, property, code)| (query, vec![(property.to_owned(), code.to_owned())]));
-    let bad = BAD.map(|(query, faults)| {
-        let faults = faults
-            .iter()
-            .map(|(property, code)| ((*property).to_owned(), (*code).to_owned()))
-            .collect();
-        (query.to_owned(), faults)
-    });
-    for (query, faults) in bad.into_iter().chain(long) {
-        let answer = list(&query).await;
-        assert_eq!(answer.status, 422, "{query}: {}", answer.text());
-        let mut found = answer.details();
-        assert_eq!(answer.json()["code"], found[0].1, "{query}");
-        found.sort();
-        assert_eq!(found, faults, "{query}");
-    }
+    list.refuses([
+        ("?type=card", &[("type", UNKNOWN)][..]),
+        ("?object=paymentMethod", &[("object", UNKNOWN)]),
+    ])
+    .await;
     before.assert_untouched(&world.snapshot().await);
 }
 

@@ -9,8 +9,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../../../auth/tests/corpus/mod.rs"]
+mod corpus;
+
+mod api_keys;
 mod arbitrary;
-mod bad_tokens;
 mod bodies;
 mod body_cases;
 mod forge;
@@ -18,6 +21,7 @@ mod http;
 mod list_parameters;
 mod matrix;
 mod operations;
+mod operator;
 mod path_parameters;
 mod raw_http;
 mod routes;
@@ -25,5 +29,7 @@ mod scene;
 mod signatures;
 mod statuses;
 mod tenants;
+mod token_corpus;
+mod token_transport;
 mod tokens;
 mod world;

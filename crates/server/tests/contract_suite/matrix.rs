@@ -6,13 +6,15 @@
 
 use std::fmt;
 
+use jsonwebtoken::Algorithm;
 use rstest::rstest;
 use serde_json::json;
 
 use crate::{
-    forge::{self, Key, with},
+    corpus::forge::{self as corpus, with},
+    forge,
     http::{Answer, Request},
-    operations::{Example, guarded},
+    operations::{Example, of_tenants},
     scene::Scene,
     support::{
         Backend::{self, Postgres, SqliteMemory},
@@ -189,19 +191,21 @@ fn powerless(operation: &Operation, scope: &str) -> Vec<(&'static str, u16, Opti
     let other_face = if face == "project" { "account" } else { "project" };
     let expired = {
         let claims = forge::claims("demo", "alice", forge::ALL_SCOPES);
-        let claims = with(claims, "iat", json!(START - 7200));
-        Key::main().token(&with(claims, "exp", json!(START - 3600)))
+        let claims = with(claims, "iat", START - 7200);
+        corpus::token(&with(claims, "exp", START - 3600))
     };
+    let stranger = corpus::sign_text(
+        &corpus::header().to_string(),
+        &forge::claims("demo", "alice", forge::ALL_SCOPES).to_string(),
+        &corpus::KEYS.ed25519_stranger,
+        Algorithm::EdDSA,
+    );
     let good = |scope: &str| Some(forge::token("demo", "alice", scope));
     assert!(operation.required_scope.as_deref() == Some(scope));
     vec![
         ("no token", 401, None),
         ("an expired token", 401, Some(expired)),
-        (
-            "a token of no one's key",
-            401,
-            Some(Key::stranger().token(&forge::claims("demo", "alice", forge::ALL_SCOPES))),
-        ),
+        ("a token of no one's key", 401, Some(stranger)),
         ("no scope", 403, good("")),
         (
             "the face's other scope",
@@ -228,7 +232,7 @@ async fn whoever_may_not_is_told_the_same_wherever_they_aim(
     let victim = Victim::set(&world).await;
     let before = world.snapshot().await;
     let mut cells = 0;
-    for (operation, scope, example) in guarded() {
+    for (operation, scope, example) in of_tenants() {
         let foreign_path = operation.path_template.contains("{project}").then(|| {
             let token = forge::full_token("acme", "alice");
             ("another project's token", 404, Some(token))
@@ -278,7 +282,7 @@ async fn what_another_tenant_or_user_has_is_what_never_was(
     let before = world.snapshot().await;
     let mut cells = 0;
     let mut on_the_owners_behalf = Vec::new();
-    for (operation, _, example) in guarded() {
+    for (operation, _, example) in of_tenants() {
         if OF_THE_CALLER_ALONE.contains(&operation.operation_id.as_str()) {
             continue;
         }

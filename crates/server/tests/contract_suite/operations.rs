@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::{
+    forge::OPERATOR_SCOPE,
     http::Request,
     scene::Scene,
     support::{
@@ -30,7 +31,7 @@ const fn example(operation_id: &'static str, status: u16, request: fn(&Scene) ->
 }
 
 /// One row an operation. An operation that has none fails every test that walks the contract.
-const EXAMPLES: [Example; 15] = [
+const EXAMPLES: [Example; 23] = [
     example("listPaymentMethods", 200, |scene| {
         Request::get(format!(
             "/projects/{}/paymentMethods?user={}",
@@ -67,6 +68,12 @@ const EXAMPLES: [Example; 15] = [
             scene.project, scene.setup_intent
         ))
     }),
+    example("listAuditEvents", 200, |scene| {
+        Request::get(format!(
+            "/projects/{}/auditEvents?user={}",
+            scene.project, scene.user
+        ))
+    }),
     example("createAccountSetupIntent", 201, |_| {
         Request::new("POST", "/v1/account/setup-intent")
     }),
@@ -85,6 +92,28 @@ const EXAMPLES: [Example; 15] = [
     example("deleteAccountPaymentMethod", 204, |scene| {
         Request::delete(format!("/v1/account/payment-methods/{}", scene.saved))
     }),
+    example("listProjects", 200, |_| {
+        Request::get("/operator/projects?after=a")
+    }),
+    example("createProject", 201, |_| {
+        let project = json!({
+            "id": "made", "secretKey": "sk_test_contract_made", "publishableKey": "pk_test_contract_made",
+        });
+        Request::post("/operator/projects", project.to_string())
+    }),
+    example("retrieveProject", 200, |scene| operated("GET", scene, "shop", "")),
+    example("updateProject", 200, |scene| {
+        operated("PATCH", scene, "shop", "").body(r#"{"allowSharedAccount":true}"#)
+    }),
+    example("deleteProject", 202, |scene| {
+        operated("DELETE", scene, "gone", "")
+    }),
+    example("disableProject", 200, |scene| {
+        operated("POST", scene, "shop", "/disable")
+    }),
+    example("enableProject", 200, |scene| {
+        operated("POST", scene, "shop", "/enable")
+    }),
     example("receiveStripeWebhook", 200, |scene| {
         let event = event("evt_1Example", "payment_method.updated", &scene.saved).to_string();
         let secret = webhook_secret(&scene.project);
@@ -95,6 +124,16 @@ const EXAMPLES: [Example; 15] = [
     example("getReadiness", 200, |_| Request::get("/health/ready")),
     example("getOpenApiDocument", 200, |_| Request::get("/openapi.yaml")),
 ];
+
+/// An operator's request about a project that no other example needs, or about none where the scene has none.
+fn operated(method: &str, scene: &Scene, project: &str, path: &str) -> Request {
+    let project = if scene.project == "nowhere" {
+        "nowhere"
+    } else {
+        project
+    };
+    Request::new(method, format!("/operator/projects/{project}{path}"))
+}
 
 /// Every operation of the contract with its example.
 pub(crate) fn with_examples() -> Vec<(Operation, &'static Example)> {
@@ -123,6 +162,22 @@ pub(crate) fn guarded() -> Vec<(Operation, String, &'static Example)> {
             let scope = operation.required_scope.clone()?;
             Some((operation, scope, example))
         })
+        .collect()
+}
+
+/// Every operation that needs a tenant's token.
+pub(crate) fn of_tenants() -> Vec<(Operation, String, &'static Example)> {
+    let mut guarded = guarded();
+    guarded.retain(|(_, scope, _)| scope != OPERATOR_SCOPE);
+    guarded
+}
+
+/// Every operation that needs an operator's token.
+pub(crate) fn of_operators() -> Vec<(Operation, &'static Example)> {
+    guarded()
+        .into_iter()
+        .filter(|(_, scope, _)| scope == OPERATOR_SCOPE)
+        .map(|(operation, _, example)| (operation, example))
         .collect()
 }
 

@@ -1,135 +1,17 @@
-//! Tokens as they come over HTTP, on one route that reads and one that writes of each face.
+//! What a token that is good allows: its scopes, its subject and its time zone.
 
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    bad_tokens::{bad_headers, changed, good_claims, signed},
-    forge::{self, ACME_ISSUER, ALL_SCOPES, Key, with},
+    corpus::forge::{token, with},
+    forge,
     http::Request,
     scene::Scene,
-    support::{
-        Backend::{self, Postgres, SqliteMemory},
-        START,
-    },
+    support::Backend::{self, Postgres, SqliteMemory},
+    token_corpus::probes,
     world::World,
 };
-
-/// The routes that every token is tried on.
-fn probes() -> [Request; 4] {
-    [
-        Request::get("/projects/demo/paymentMethods"),
-        Request::post("/projects/demo/setupIntents", r#"{"user":"alice"}"#),
-        Request::get("/v1/account/payment-methods"),
-        Request::new("POST", "/v1/account/setup-intent"),
-    ]
-}
-
-#[rstest]
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_token_is_refused_in_one_way(#[values(SqliteMemory, Postgres)] backend: Backend) {
-    let world = World::start(backend).await;
-    Scene::set(&world, "demo", "alice").await;
-    let good = Key::main().token(&good_claims());
-    let before = world.snapshot().await;
-    for probe in probes() {
-        let expected = world.send(&probe).await.expect(401).fingerprint();
-        let body: Value = serde_json::from_str(&expected.2).unwrap();
-        assert_eq!(body["message"], "Invalid authorization token");
-        assert!(
-            expected
-                .1
-                .contains(&("www-authenticate".to_owned(), "Bearer".to_owned()))
-        );
-        for (name, values) in bad_headers() {
-            let mut request = probe.clone();
-            for value in values {
-                request = request.header("Authorization", value);
-            }
-            let answer = world.send(&request).await;
-            assert_eq!(
-                answer.fingerprint(),
-                expected,
-                "{name}: {} {}",
-                probe.method,
-                probe.target
-            );
-        }
-        for parameter in ["access_token", "token", "authorization", "bearer_token"] {
-            let mut request = probe.clone();
-            request.target = format!("{}?{parameter}={good}", probe.target);
-            let answer = world.send(&request).await;
-            assert_eq!(answer.fingerprint(), expected, "{parameter} in the URL");
-        }
-        for name in ["X-Authorization", "Proxy-Authorization", "Cookie"] {
-            let request = probe.clone().header(name, format!("Bearer {good}"));
-            assert_eq!(world.send(&request).await.fingerprint(), expected, "{name}");
-        }
-    }
-    before.assert_untouched(&world.snapshot().await);
-}
-
-#[rstest]
-#[tokio::test(flavor = "multi_thread")]
-async fn a_good_token_is_taken_however_it_is_written(#[values(SqliteMemory, Postgres)] backend: Backend) {
-    let world = World::start(backend).await;
-    let good = Key::main().token(&good_claims());
-    let listed = with(
-        with(good_claims(), "scope", Value::Null),
-        "scopes",
-        json!(ALL_SCOPES.split(' ').collect::<Vec<_>>()),
-    );
-    let jwt = {
-        let mut header = Key::main().header();
-        header["typ"] = "JWT".into();
-        Key::main().sign(&header, &good_claims())
-    };
-    let values = [
-        ("as it is", format!("Bearer {good}")),
-        ("in lower case", format!("bearer {good}")),
-        ("in capitals", format!("BEARER {good}")),
-        ("with more spaces", format!("Bearer    {good}")),
-        ("with spaces behind", format!("Bearer {good}   ")),
-        ("typ JWT", format!("Bearer {jwt}")),
-        ("scopes", signed(&listed)),
-        ("audiences", changed("aud", json!(["other", "billfold"]))),
-        ("within the leeway", changed("exp", START - 4)),
-        (
-            "more scopes",
-            changed("scope", format!("openid {ALL_SCOPES} email")),
-        ),
-    ];
-    for (name, value) in values {
-        for probe in probes() {
-            let answer = world
-                .send(&probe.clone().header("authorization", value.as_str()))
-                .await;
-            let expected = if probe.method == "GET" { 200 } else { 201 };
-            assert_eq!(
-                answer.status, expected,
-                "{name}: {} {}",
-                probe.method, probe.target
-            );
-        }
-    }
-}
-
-#[rstest]
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bound_issuer_speaks_for_its_project_alone(#[values(SqliteMemory, Postgres)] backend: Backend) {
-    let world = World::start(backend).await;
-    let claims = with(
-        forge::claims("acme", "alice", ALL_SCOPES),
-        "iss",
-        json!(ACME_ISSUER),
-    );
-    let token = Key::acme().token(&claims);
-    for target in ["/projects/acme/paymentMethods", "/v1/account/payment-methods"] {
-        world.send(&Request::get(target).token(&token)).await.expect(200);
-    }
-    let in_demo = Request::get("/projects/demo/paymentMethods").token(&token);
-    world.send(&in_demo).await.expect(404);
-}
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +90,11 @@ async fn times_are_in_the_tokens_zone_and_in_utc_where_that_is_unknown(
         (json!(7), "2026-01-15 10:00:00"),
         (json!(["Europe/Paris"]), "2026-01-15 10:00:00"),
     ] {
-        let token = Key::main().token(&with(good_claims(), "timezone", timezone.clone()));
+        let token = token(&with(
+            forge::claims("demo", "alice", forge::ALL_SCOPES),
+            "timezone",
+            timezone.clone(),
+        ));
         let list = world
             .send(&Request::get("/v1/account/payment-methods").token(&token))
             .await;

@@ -2,12 +2,15 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use billfold_auth::VerifierConfig;
 use billfold_domain::{Clock as _, ProjectId};
 use billfold_sandbox::Sandbox;
-use billfold_server::application::{Application, CorsOrigins, Settings};
+use billfold_server::application::{Application, CorsOrigins, EdgeLimits, Settings};
+use billfold_service::{RateLimitOptions, ServiceOptions};
 use billfold_store::{Database, DatabaseOptions, NewProject, Projects, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use billfold_test_support::{PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile, TcpProxy};
+use billfold_vault::{MasterKeys, Vault};
 use serde_json::{Value, json};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -15,7 +18,7 @@ use crate::{
     forge,
     http::{Answer, Request, exchange},
     support::{
-        Backend, ManualClock, contract::validate_response, database::migrated_postgres,
+        Backend, ManualClock, api_keys, contract::validate_response, database::migrated_postgres,
         webhooks::webhook_secret,
     },
 };
@@ -33,10 +36,13 @@ enum Place {
     },
 }
 
-/// A running server and all that it needs. The projects `demo` and `acme` have Stripe accounts of their own.
+/// A running server and all that it needs. The projects `demo` and `acme` have Stripe accounts of their own; `shop` and
+/// `gone` are there for operators to work on.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     _application: Application,
+    /// The server's own way to its database.
+    pub(crate) database: Database,
     sandbox: Sandbox,
     place: Place,
     client: reqwest::Client,
@@ -56,7 +62,26 @@ pub(crate) struct Snapshot {
 }
 
 impl World {
+    /// A world in which nobody does too much: thousands of requests come while its clock stands still.
     pub(crate) async fn start(backend: Backend) -> Self {
+        Self::with_limits(backend, RateLimitOptions::out_of_the_way()).await
+    }
+
+    /// A world in which a project and a user may do so much.
+    pub(crate) async fn with_limits(backend: Backend, rate_limits: RateLimitOptions) -> Self {
+        Self::start_with(backend, rate_limits, Some(forge::operator_config())).await
+    }
+
+    /// A world that nobody operates over HTTP.
+    pub(crate) async fn start_without_operators(backend: Backend) -> Self {
+        Self::start_with(backend, RateLimitOptions::out_of_the_way(), None).await
+    }
+
+    async fn start_with(
+        backend: Backend,
+        rate_limits: RateLimitOptions,
+        operators: Option<VerifierConfig>,
+    ) -> Self {
         let place = match backend {
             Backend::SqliteMemory => Place::Memory,
             Backend::SqliteFile => Place::File(SqliteFile::fresh()),
@@ -89,7 +114,8 @@ impl World {
         if backend != Backend::Postgres {
             database.migrate().await.unwrap();
         }
-        make_projects(&database, &clock).await;
+        let projects = Projects::new(database.clone(), vault());
+        make_projects(&projects, &clock).await;
         let application = Application::build(Settings {
             stripe: ClientOptions {
                 api_base: sandbox.url(),
@@ -97,20 +123,32 @@ impl World {
                 retry_cap: Duration::from_millis(5),
                 ..ClientOptions::default()
             },
-            cors_origins: CorsOrigins::Listed(vec![ORIGIN.to_owned()]),
+            service: ServiceOptions {
+                rate_limits,
+                ..ServiceOptions::default()
+            },
+            // Long enough for a busy machine, and short enough to be waited for.
+            edge: EdgeLimits {
+                body_timeout: Duration::from_secs(3),
+                ..EdgeLimits::default()
+            },
+            cors_origins: CorsOrigins::Listed(vec![billfold_domain::Origin::parse(ORIGIN).unwrap()]),
             clock,
             // What is stored and not yet looked at must stay to be seen.
             webhook_worker: None,
             // And nothing may be written but by the requests.
             reconciler: false,
+            operators,
             workers: Some(1),
-            ..Settings::new(database, forge::verifier_config())
+            api_key_pepper: Some(api_keys::pepper()),
+            ..Settings::new(database.clone(), vault(), forge::verifier_config())
         })
         .await
         .unwrap();
         Self {
             address: application.address(),
             _application: application,
+            database,
             sandbox,
             place,
             client: reqwest::Client::builder()
@@ -124,6 +162,22 @@ impl World {
     /// Sends a request, and holds the answer against the contract.
     pub(crate) async fn send(&self, request: &Request) -> Answer {
         let answer = self.send_unchecked(request).await;
+        validate_response(
+            &request.method,
+            &request.target,
+            answer.status,
+            &answer.headers,
+            &answer.body,
+        );
+        answer
+    }
+
+    /// Sends a request but for the last byte of its body, and holds the answer against the contract.
+    pub(crate) async fn send_half(&self, request: &Request) -> Answer {
+        let mut bytes = request.to_bytes();
+        bytes.pop();
+        let received = exchange(self.address, &bytes, false).await;
+        let answer = Answer::parse(&received).expect("half a request is answered too");
         validate_response(
             &request.method,
             &request.target,
@@ -217,7 +271,9 @@ impl World {
         let Place::Server { database, .. } = &self.place else {
             panic!("only PostgreSQL takes another connection");
         };
-        let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(database.superuser_url(), NoTls)
+            .await
+            .unwrap();
         let connection = tokio::spawn(connection);
         let messages = client.simple_query(statements).await.unwrap();
         drop(client);
@@ -247,10 +303,17 @@ impl World {
         }
         let mut rows = Vec::new();
         if matches!(self.place, Place::Server { .. }) {
-            let tables =
-                "select table_name from information_schema.tables where table_schema = 'public' order by 1";
+            // The audit log tells of every attempt, so it alone is meant to change with each.
+            let tables = "select table_name from information_schema.tables where table_schema = 'public'
+                 and table_name not in ('audit_events', 'refused_callers') order by 1";
             for table in self.sql(tables).await {
-                let every_row = format!("select to_jsonb(t)::text from \"{table}\" t order by 1");
+                // A bucket that is full again is as one that was never there.
+                let of_note = if table == "rate_limits" {
+                    "where full_at > clock_timestamp()"
+                } else {
+                    ""
+                };
+                let every_row = format!("select to_jsonb(t)::text from \"{table}\" t {of_note} order by 1");
                 rows.push(format!("{table}: {:?}", self.sql(&every_row).await));
             }
         }
@@ -293,9 +356,14 @@ pub(crate) fn publishable_key(project: &str) -> String {
     format!("pk_test_contract_{project}")
 }
 
-async fn make_projects(database: &Database, clock: &ManualClock) {
-    let projects = Projects::new(database.clone());
-    for name in ["demo", "acme"] {
+/// A vault of the suite's own master key.
+fn vault() -> Vault {
+    let line = "contract:dGhlIG1hc3RlciBrZXkgb2YgdGhlIHRlc3RzIDAwMDE=";
+    Vault::new(MasterKeys::parse(line).unwrap())
+}
+
+async fn make_projects(projects: &Projects, clock: &ManualClock) {
+    for name in ["demo", "acme", "shop", "gone"] {
         let project = NewProject {
             id: ProjectId::parse(name).unwrap(),
             stripe: StripeCredentials {

@@ -97,7 +97,7 @@ async fn any_other_page_may_not(backend: Backend) {
         "null",
     ] {
         let refused = preflight(&server, path, origin, "GET").send().await.expect(405);
-        assert_eq!(refused.header("Allow"), Some("POST, GET"));
+        assert_eq!(refused.header("Allow"), Some("POST, GET, HEAD"));
         assert_eq!(refused.header("Access-Control-Allow-Origin"), None, "{origin}");
         let answered = server
             .account_request("GET", "usr_alice", "/payment-methods")

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use billfold_domain::StripeAccountId;
-use billfold_store::{NewProject, Projects, StripeCredentials, WebhookSecrets};
+use billfold_store::{NewProject, StripeCredentials, WebhookSecrets};
 use billfold_test_support::wait_for;
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ async fn what_stripe_did_not_sign_is_refused_alike_and_leaves_nothing(backend: B
             webhook_secrets: WebhookSecrets::default(),
         },
     };
-    let projects = Projects::new(server.database().clone());
+    let projects = server.projects();
     let made = projects
         .create(&silent, billfold_domain::Clock::now(&*server.clock))
         .await;
@@ -226,7 +226,7 @@ async fn a_body_may_have_half_a_mebibyte(backend: Backend) {
 
 async fn two_secrets_are_good_during_a_roll(backend: Backend) {
     let server = Server::start(backend).await;
-    let projects = Projects::new(server.database().clone());
+    let projects = server.projects();
     let roll = async |secret: &str| {
         let rolled = projects
             .roll_webhook_secret(&project_id("demo"), &secret.into())
@@ -319,7 +319,7 @@ async fn only_the_projects_own_connected_account_is_acted_upon(backend: Backend)
             webhook_secrets: WebhookSecrets::only(webhook_secret("connected").into()),
         },
     };
-    let projects = Projects::new(server.database().clone());
+    let projects = server.projects();
     let made = projects
         .create(&connected, billfold_domain::Clock::now(&*server.clock))
         .await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use billfold_store::{Database, DatabaseOptions};
-use billfold_test_support::{PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile, TcpProxy};
+use billfold_test_support::{APPLICATION_ROLE, PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile, TcpProxy};
 
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl TestDatabase {
                     .expect("the proxy should listen");
                 (server.url_at(proxy.address()), Some(proxy))
             }
-            Place::Server(server) => (server.url().to_owned(), None),
+            Place::Server(server) => (server.url(), None),
         };
         let database = Database::connect(&options(&url, proxied))
             .await
@@ -68,6 +68,18 @@ impl TestDatabase {
 }
 
 impl TestDatabase {
+    /// The database as another process would have it. In memory there is no other way in than by the first.
+    pub(crate) async fn another_way_in(&self) -> Database {
+        let url = match &self.place {
+            Place::Memory => return self.database.clone(),
+            Place::File(file) => file.url().to_owned(),
+            Place::Server(server) => server.url(),
+        };
+        Database::connect(&options(&url, false))
+            .await
+            .expect("the database should open again")
+    }
+
     /// All that is stored, read behind the server's back; `None` where there is no way behind it.
     pub(crate) async fn contents(&self) -> Option<String> {
         match &self.place {
@@ -81,7 +93,7 @@ impl TestDatabase {
                 }
                 Some(String::from_utf8_lossy(&bytes).into_owned())
             }
-            Place::Server(server) => Some(contents_of_postgres(server.url()).await),
+            Place::Server(server) => Some(contents_of_postgres(server.superuser_url()).await),
         }
     }
 }
@@ -92,7 +104,7 @@ impl TestDatabase {
         let Place::Server(server) = &self.place else {
             panic!("only PostgreSQL has a way behind the server's back");
         };
-        let (client, connection) = tokio_postgres::connect(server.url(), tokio_postgres::NoTls)
+        let (client, connection) = tokio_postgres::connect(server.superuser_url(), tokio_postgres::NoTls)
             .await
             .expect("the database should be reached");
         let driving = tokio::spawn(connection);
@@ -146,10 +158,9 @@ pub(crate) async fn migrated_postgres() -> PostgresDatabase {
         .collect();
     texts.sort();
     PostgresDatabase::fresh(&texts.concat(), async |url| {
-        Database::connect(&DatabaseOptions::new(url))
-            .await?
-            .migrate()
-            .await?;
+        let database = Database::connect(&DatabaseOptions::new(url)).await?;
+        database.migrate().await?;
+        database.grant_to(APPLICATION_ROLE).await?;
         Ok(())
     })
     .await

@@ -9,11 +9,14 @@
     reason = "each test binary that includes this module uses a part of it, so `expect` would be wrong in some"
 )]
 
+pub(crate) mod api_keys;
 mod client;
 mod clock;
 #[path = "../contract/mod.rs"]
 pub(crate) mod contract;
 pub(crate) mod database;
+pub(crate) mod master_keys;
+pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod stripe;
 pub(crate) mod webhooks;

@@ -1,12 +1,14 @@
 //! A running server with everything around it.
 
+mod instances;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use billfold_auth::{DevelopmentIssuer, Scopes, TokenRequest};
-use billfold_domain::{Clock as _, ProjectId, ProjectScope};
+use billfold_auth::{ApiKeyPepper, DevelopmentIssuer, OperatorTokenRequest, Scopes, TokenRequest};
+use billfold_domain::{Clock as _, Origin, ProjectId, ProjectScope};
 use billfold_sandbox::Sandbox;
-use billfold_server::application::{Application, CorsOrigins, Settings};
-use billfold_service::{Service, ServiceOptions, WebhookWorkerOptions};
+use billfold_server::application::{Application, CorsOrigins, EdgeLimits, Settings};
+use billfold_service::{BulkheadOptions, RateLimitOptions, Service, ServiceOptions, WebhookWorkerOptions};
 use billfold_store::{Database, NewProject, Projects, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use billfold_test_support::TcpProxy;
@@ -15,9 +17,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    ACCOUNT_SCOPES, Backend, ManualClock, PROJECT_SCOPES, Request, Response, StripeAccount,
+    ACCOUNT_SCOPES, Backend, ManualClock, PROJECT_SCOPES, Request, Response, StripeAccount, api_keys,
     client::SeenRequestIds,
     database::TestDatabase,
+    master_keys,
     stripe::{publishable_key, secret_key},
     webhooks::webhook_secret,
 };
@@ -44,12 +47,16 @@ pub(crate) struct Server {
 pub(crate) struct ServerBuilder {
     backend: Backend,
     maximum_payment_methods: u32,
+    rate_limits: RateLimitOptions,
+    bulkheads: BulkheadOptions,
     cors_origins: CorsOrigins,
+    edge: EdgeLimits,
     call_timeout: Duration,
     migrated: bool,
     proxied: bool,
     reconciler: bool,
     webhooks: Webhooks,
+    api_key_pepper: Option<ApiKeyPepper>,
 }
 
 /// What becomes of webhooks.
@@ -70,9 +77,27 @@ impl ServerBuilder {
         self
     }
 
+    /// How often a project and a user may do what. Without this: as often as they like.
+    pub(crate) fn rate_limits(mut self, options: RateLimitOptions) -> Self {
+        self.rate_limits = options;
+        self
+    }
+
+    /// How much of the server one project may take.
+    pub(crate) fn bulkheads(mut self, options: BulkheadOptions) -> Self {
+        self.bulkheads = options;
+        self
+    }
+
     /// Which pages may call the account API.
     pub(crate) fn cors_origins(mut self, origins: CorsOrigins) -> Self {
         self.cors_origins = origins;
+        self
+    }
+
+    /// What clients may take of it.
+    pub(crate) fn edge(mut self, limits: EdgeLimits) -> Self {
+        self.edge = limits;
         self
     }
 
@@ -97,6 +122,12 @@ impl ServerBuilder {
     /// Has the sandbox tell the server of what happens in the projects' accounts, and looks at it.
     pub(crate) fn told_by_stripe(mut self) -> Self {
         self.webhooks = Webhooks::ComeFromStripe;
+        self
+    }
+
+    /// Has no pepper, so takes no API key.
+    pub(crate) fn without_api_keys(mut self) -> Self {
+        self.api_key_pepper = None;
         self
     }
 
@@ -138,13 +169,23 @@ impl ServerBuilder {
             },
             service: ServiceOptions {
                 maximum_payment_methods: self.maximum_payment_methods,
+                rate_limits: self.rate_limits,
+                bulkheads: self.bulkheads,
+                deletion_settles_after: Duration::ZERO,
             },
             cors_origins: self.cors_origins,
+            edge: self.edge,
             clock: Arc::clone(&clock) as Arc<dyn billfold_domain::Clock>,
             workers: Some(1),
             reconciler: self.reconciler,
+            operators: Some(issuer.operator_verifier_config()),
             webhook_worker: (self.webhooks != Webhooks::Wait).then(impatient),
-            ..Settings::new(database.database.clone(), issuer.verifier_config())
+            api_key_pepper: self.api_key_pepper,
+            ..Settings::new(
+                database.database.clone(),
+                master_keys::vault([master_keys::CURRENT, master_keys::NEXT]),
+                issuer.verifier_config(),
+            )
         })
         .await
         .expect("the server should start");
@@ -185,7 +226,7 @@ fn impatient() -> WebhookWorkerOptions {
 }
 
 async fn make_projects(database: &TestDatabase, clock: &ManualClock) {
-    let projects = Projects::new(database.database.clone());
+    let projects = master_keys::projects(&database.database);
     for name in PROJECTS {
         let project = NewProject {
             id: project_id(name),
@@ -214,13 +255,35 @@ impl Server {
         ServerBuilder {
             backend,
             maximum_payment_methods: 100,
-            cors_origins: CorsOrigins::Listed(vec![PAGE_ORIGIN.to_owned()]),
+            // The clock of a test stands still, so nothing would ever come back.
+            rate_limits: RateLimitOptions::out_of_the_way(),
+            // The machine may be busy.
+            bulkheads: BulkheadOptions {
+                patience: Duration::from_mins(1),
+                ..BulkheadOptions::default()
+            },
+            cors_origins: CorsOrigins::Listed(vec![origin(PAGE_ORIGIN)]),
+            edge: EdgeLimits::default(),
             call_timeout: Duration::from_secs(20),
             migrated: true,
             reconciler: false,
             webhooks: Webhooks::Wait,
             proxied: false,
+            api_key_pepper: Some(api_keys::pepper()),
         }
+    }
+
+    /// A request of a backend of `demo` that may do everything, to an instance that may be another.
+    pub(crate) fn request_at(&self, address: SocketAddr, method: &str, path: &str) -> Request {
+        let path = format!("/projects/demo{path}");
+        Request::new(
+            &self.client,
+            &format!("http://{address}"),
+            method,
+            &path,
+            &self.seen,
+        )
+        .token(&self.project_token("demo", PROJECT_SCOPES))
     }
 
     /// Where it listens.
@@ -238,9 +301,21 @@ impl Server {
         &self.database.database
     }
 
+    /// The projects in the server's database.
+    pub(crate) fn projects(&self) -> Projects {
+        master_keys::projects(self.database())
+    }
+
     /// The account of a project in the sandbox.
     pub(crate) fn stripe(&self, project: &str) -> StripeAccount {
         StripeAccount::of_project(&self.client, &self.sandbox.url(), project)
+    }
+
+    /// What one of the sandbox's control endpoints says, of accounts that are no project's own too.
+    pub(crate) async fn sandbox_says(&self, path: &str) -> Value {
+        let request = self.client.get(format!("{}{path}", self.sandbox.url()));
+        let answer = request.send().await.expect("the sandbox should answer");
+        answer.json().await.expect("the sandbox should answer in JSON")
     }
 
     /// All that the database holds; `None` for one in memory.
@@ -269,7 +344,7 @@ impl Server {
             .call("POST", "/v1/webhook_endpoints", &form)
             .await;
         let secret = endpoint["secret"].as_str().expect("a new endpoint has a secret");
-        Projects::new(self.database().clone())
+        self.projects()
             .roll_webhook_secret(&project_id(project), &SecretString::from(secret))
             .await
             .expect("a secret can be stored");
@@ -316,6 +391,24 @@ impl Server {
         timezone: Option<&str>,
     ) -> String {
         self.sign(project, user, scopes, timezone, time::Duration::HOUR)
+    }
+
+    /// An operator's token, good for an hour, with these scopes.
+    pub(crate) fn operator_token(&self, scopes: &str) -> String {
+        let request = OperatorTokenRequest {
+            subject: "operator".to_owned(),
+            scopes: Scopes::parse(scopes).expect("the scopes should be known"),
+            lifetime: time::Duration::HOUR,
+        };
+        self.issuer
+            .issue_operator(&request, self.clock.now())
+            .expect("the token can be signed")
+    }
+
+    /// A request of an operator who may do everything. The path goes on after the projects'.
+    pub(crate) fn operator_request(&self, method: &str, path: &str) -> Request {
+        self.request(method, &format!("/operator/projects{path}"))
+            .token(&self.operator_token("operator:write"))
     }
 
     /// A request without a token.
@@ -376,6 +469,31 @@ impl Server {
             .await
     }
 
+    /// The audit log of a project, oldest first.
+    pub(crate) async fn audit_log(&self, project: &str) -> Vec<Value> {
+        let mut events: Vec<Value> = Vec::new();
+        let mut path = "/auditEvents?limit=200".to_owned();
+        loop {
+            let page = self.project_request("GET", project, &path).send().await;
+            let page = page.expect(200).json();
+            events.extend(page["items"].as_array().into_iter().flatten().cloned());
+            let Some(last) = page["moreItemsAfter"].as_str() else {
+                break;
+            };
+            path = format!("/auditEvents?limit=200&after={last}");
+        }
+        events.reverse();
+        events
+    }
+
+    /// What the audit log of a project tells of the request that was answered so, oldest first.
+    pub(crate) async fn audit_of(&self, project: &str, answer: &Response) -> Vec<Value> {
+        let request = answer.header("Request-Id").expect("every answer has one");
+        let mut events = self.audit_log(project).await;
+        events.retain(|event| event["request"] == request);
+        events
+    }
+
     /// Asks for a setup intent for a user of `demo`, on the project API.
     pub(crate) async fn setup_intent_answer(&self, user: &str) -> Response {
         self.project_request("POST", "demo", "/setupIntents")
@@ -399,6 +517,10 @@ impl Server {
         id.expect("a confirmed setup intent has a payment method")
             .to_owned()
     }
+}
+
+pub(crate) fn origin(text: &str) -> Origin {
+    Origin::parse(text).expect("the origin should be one")
 }
 
 pub(crate) fn project_id(name: &str) -> ProjectId {

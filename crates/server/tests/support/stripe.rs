@@ -133,6 +133,17 @@ impl StripeAccount {
         self.control("POST", "/_sandbox/faults", Some(&fault)).await;
     }
 
+    /// The account's own name, once something is in it: faults may be ordered for one account.
+    pub(crate) async fn account_name(&self) -> String {
+        let state = self.control("GET", "/_sandbox/state", None).await;
+        let accounts = state["accounts"].as_object().expect("the state has accounts");
+        accounts
+            .keys()
+            .next()
+            .expect("something is in the account")
+            .clone()
+    }
+
     /// Takes every fault out of the sandbox's script, and gives how many requests would still have gone wrong.
     pub(crate) async fn clear_faults(&self) -> u64 {
         let faults = self.control("GET", "/_sandbox/faults", None).await;
@@ -142,6 +153,17 @@ impl StripeAccount {
             .iter()
             .filter_map(|fault| fault["remaining"].as_u64())
             .sum()
+    }
+
+    /// Whether fewer than this many requests are still to go wrong.
+    pub(crate) async fn faults_left_below(&self, number: u64) -> bool {
+        let faults = self.control("GET", "/_sandbox/faults", None).await;
+        let faults = faults["faults"].as_array().expect("faults should be an array");
+        let left: u64 = faults
+            .iter()
+            .filter_map(|fault| fault["remaining"].as_u64())
+            .sum();
+        left < number
     }
 
     /// How often each effect was accepted, such as `setup_intent.created`.

@@ -29,7 +29,7 @@ impl Clients {
             .unwrap();
         let place = Place::fresh(Backend::Sqlite).await;
         Self {
-            service: make_project(place.url(), &sandbox.url()).await,
+            service: make_project(&place.url(), &sandbox.url()).await,
             page: Page::new(sandbox.url()),
             _sandbox: sandbox,
             _place: place,

@@ -3,8 +3,9 @@
 use std::{process, sync::Arc, time::Duration};
 
 use billfold_domain::{ProjectId, ProjectScope, SystemClock};
-use billfold_store::{Database, DatabaseOptions};
+use billfold_store::{Database, DatabaseOptions, Projects};
 use billfold_stripe::{ClientOptions, StripeClient};
+use billfold_vault::{MasterKeys, Vault};
 
 use super::{
     cases::{Task, ask},
@@ -29,6 +30,12 @@ pub(super) fn scope() -> ProjectScope {
     ProjectScope::authorized(ProjectId::parse(PROJECT).unwrap())
 }
 
+/// The projects of a trial's database.
+pub(super) fn projects(database: &Database) -> Projects {
+    let line = "trial:YSBtYXN0ZXIga2V5IGZvciB0cmlhbHMsIDMyIGJ5dGU=";
+    Projects::new(database.clone(), Vault::new(MasterKeys::parse(line).unwrap()))
+}
+
 /// The service, as it is when it has just been started.
 pub(super) async fn start(database: &str, stripe: &str) -> (Service, Database) {
     let options = DatabaseOptions {
@@ -44,6 +51,7 @@ pub(super) async fn start(database: &str, stripe: &str) -> (Service, Database) {
     });
     let service = Service::new(
         database.clone(),
+        projects(&database),
         stripe.unwrap(),
         Arc::new(SystemClock),
         Arc::new(UlidIdentifiers),

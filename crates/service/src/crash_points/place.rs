@@ -1,11 +1,11 @@
 //! Where a trial takes place: a database of its own, with one project in it.
 
 use billfold_domain::{Clock as _, ProjectId, SystemClock};
-use billfold_store::{Database, DatabaseOptions, NewProject, Projects, StripeCredentials, WebhookSecrets};
-use billfold_test_support::{PostgresDatabase, SqliteFile};
+use billfold_store::{Database, DatabaseOptions, NewProject, StripeCredentials, WebhookSecrets};
+use billfold_test_support::{APPLICATION_ROLE, PostgresDatabase, SqliteFile};
 
 use super::{
-    child::{PROJECT, start},
+    child::{PROJECT, projects, start},
     stripe::{PUBLISHABLE_KEY, SECRET_KEY},
 };
 use crate::Service;
@@ -35,6 +35,7 @@ impl Place {
                 PostgresDatabase::fresh(&migrations(), async |url| {
                     let database = Database::connect(&DatabaseOptions::new(url)).await?;
                     database.migrate().await?;
+                    database.grant_to(APPLICATION_ROLE).await?;
                     Ok(())
                 })
                 .await,
@@ -42,9 +43,9 @@ impl Place {
         }
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(super) fn url(&self) -> String {
         match self {
-            Self::File(file) => file.url(),
+            Self::File(file) => file.url().to_owned(),
             Self::Server(server) => server.url(),
         }
     }
@@ -73,7 +74,7 @@ pub(super) async fn make_project(database: &str, stripe: &str) -> Service {
             webhook_secrets: WebhookSecrets::default(),
         },
     };
-    let projects = Projects::new(database);
+    let projects = projects(&database);
     projects.create(&project, SystemClock.now()).await.unwrap();
     service
 }

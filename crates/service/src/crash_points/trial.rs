@@ -202,11 +202,11 @@ pub(super) async fn run(backend: Backend, test: &str) -> Summary {
         .await
         .unwrap();
     let place = Place::fresh(backend).await;
-    let cases = crash_everywhere(place.url(), sandbox.url(), test).await;
+    let cases = crash_everywhere(&place.url(), sandbox.url(), test).await;
 
     let page = Page::new(sandbox.url());
     let restart = Instant::now();
-    let (service, database) = start(place.url(), page.base()).await;
+    let (service, database) = start(&place.url(), page.base()).await;
     let operations = Operations::new(database);
     let open = operations.count_open(&scope()).await.unwrap();
     let reconciler = service.start_reconciler();

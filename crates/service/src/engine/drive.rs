@@ -111,6 +111,7 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         operation: Operation,
     ) -> Result<(), ServiceError> {
+        let left_open = operation.clone();
         let driven = match (&operation.kind, operation.subject.clone()) {
             (
                 OperationKind::CreatePaymentMethod | OperationKind::CreateAvailablePaymentMethod,
@@ -133,7 +134,11 @@ impl<W: World> Engine<W> {
                 | ServiceError::Internal { .. }
                 | ServiceError::Busy),
             ) => Err(error),
-            _ => Ok(()),
+            ended => {
+                let refused = ended.is_err();
+                self.world.note_end(&tenant.scope, &left_open, refused).await;
+                Ok(())
+            }
         }
     }
 

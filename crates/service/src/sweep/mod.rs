@@ -85,8 +85,10 @@ impl Sweep<'_> {
         Ok(true)
     }
 
-    /// Looks at a user. One who cannot be looked at now is noted, and does not hold up the others.
+    /// Looks at a user. One who cannot be looked at now is noted, and does not hold up the others. A comparison takes long:
+    /// one whose project is shut meanwhile ends.
     async fn look_at(&mut self, user: UserId, customer: Option<CustomerId>) -> Result<(), ServiceError> {
+        self.parts.tenant_of(self.tenant.scope.project()).await?;
         self.report.users += 1;
         let Err(error) = self.user(&user, customer.as_ref()).await else {
             self.failures_in_a_row = 0;

@@ -16,7 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{Service, ServiceError, Tenant};
+use crate::{Service, ServiceError, Tenant, rate_limits::HardLimits};
 
 /// How many deliveries are taken in at once, from the first byte of the body until the event is stored, whether or not
 /// the sender stays to hear of it: with bodies of 512 KiB at most, a bound on memory too.
@@ -231,16 +231,17 @@ struct Queue {
 struct Committer {
     events: WebhookEvents,
     clock: Arc<dyn Clock>,
-    /// Called when there is new work.
+    limits: Arc<HardLimits>,
     work: Arc<Notify>,
 }
 
 impl Intake {
     /// Starts the committer on the current runtime. It ends with the intake.
-    pub(crate) fn start(events: WebhookEvents, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn start(events: WebhookEvents, clock: Arc<dyn Clock>, limits: Arc<HardLimits>) -> Self {
         let committer = Committer {
             events,
             clock,
+            limits,
             work: Arc::default(),
         };
         let (queue, waiting) = Queue::new(PATIENCE);
@@ -341,9 +342,10 @@ impl Committer {
     }
 
     async fn record(&self, scope: &ProjectScope, events: &[NewWebhookEvent]) -> Result<(), StoreError> {
-        let new = self.events.record(scope, events, self.clock.now()).await?;
-        if new > 0 {
+        let new = self.events.record_new(scope, events, self.clock.now()).await?;
+        if !new.is_empty() {
             self.work.notify_one();
+            self.limits.count_refused_on_pages(scope, events, new).await;
         }
         Ok(())
     }

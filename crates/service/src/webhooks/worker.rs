@@ -19,7 +19,7 @@ use tokio::{
 
 use super::standing::{AtWork, LONGEST_PAUSE, Standings, doubled};
 use crate::{
-    Extent, Service, ServiceError, Tenant, engine::Refreshed, service::Parts, world::Surroundings as _,
+    Extent, Service, ServiceError, Tenant, engine::Refreshed, pace, service::Parts, world::Surroundings as _,
 };
 
 /// How many projects are worked on at once. Most of the time each waits for its next turn at Stripe.
@@ -107,14 +107,18 @@ struct Rounds {
 
 impl Rounds {
     async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let mut look = Duration::ZERO;
         loop {
             tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => break,
-                () = self.told() => {}
-                () = tokio::time::sleep(self.options.interval) => {}
+                () = self.told(look) => {}
+                () = tokio::time::sleep(pace::rest(self.options.interval, look)) => {}
             }
             let Some(parts) = self.parts.upgrade() else { return };
-            match parts.webhook_work.projects_due().await {
+            let began = Instant::now();
+            let due = parts.webhook_work.projects_due().await;
+            look = began.elapsed();
+            match due {
                 Ok(projects) => self.begin(&parts, projects, &stopped),
                 Err(error) => tracing::warn!(%error, "what webhooks tell of cannot be looked for"),
             }
@@ -125,9 +129,9 @@ impl Rounds {
     }
 
     /// Waits until this instance is told of work.
-    async fn told(&self) {
+    async fn told(&self, look: Duration) {
         self.work.notified().await;
-        tokio::time::sleep(GATHERING).await;
+        tokio::time::sleep(pace::rest(GATHERING, look)).await;
     }
 
     fn begin(&self, parts: &Arc<Parts>, projects: Vec<ProjectId>, stopped: &watch::Receiver<bool>) {
@@ -222,6 +226,8 @@ impl Round {
             if *self.stopped.borrow() {
                 break;
             }
+            // It may have been shut since the round began.
+            self.parts.tenants.find(scope.clone()).await?;
             let Some(claimed) = work.claim_due(scope).await? else {
                 break;
             };

@@ -113,7 +113,8 @@ async fn nobody_who_answers_is_unavailable_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_that_database_is_no_mystery() {
     let server = fresh_postgres().await;
-    let (base, name) = server.url().rsplit_once('/').unwrap();
+    let url = server.url();
+    let (base, name) = url.rsplit_once('/').unwrap();
     let parameters = name.split_once('?').map_or("", |(_, parameters)| parameters);
     let error = refused(&format!("{base}/no_such_database?{parameters}")).await;
     let message = error.to_string();

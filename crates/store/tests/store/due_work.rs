@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use billfold_domain::ProjectId;
-use billfold_store::StoreError;
+use billfold_store::{ChoreKind, Chores, StoreError};
 use rstest::rstest;
 
 use crate::{
@@ -19,7 +19,9 @@ async fn shut(test: &TestDatabase, backend: Backend, project: &str) {
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shut_projects_operations_are_nobodys_turn(#[values(SqliteInFile, Postgres)] backend: Backend) {
+async fn a_shut_projects_operations_are_ended_and_a_deleted_ones_are_not(
+    #[values(SqliteInFile, Postgres)] backend: Backend,
+) {
     let test = backend.migrated().await;
     let (demo, acme) = (test.tenant("demo").await, test.tenant("acme").await);
     for tenant in [&demo, &acme] {
@@ -31,6 +33,9 @@ async fn a_shut_projects_operations_are_nobodys_turn(#[values(SqliteInFile, Post
     }
     assert_eq!(demo.operations.projects_due().await.unwrap().len(), 2);
     shut(&test, backend, "demo").await;
+    assert_eq!(demo.operations.projects_due().await.unwrap().len(), 2);
+    test.execute("update projects set deleted_at = created_at where id = 'demo'")
+        .await;
     assert_eq!(
         demo.operations.projects_due().await.unwrap(),
         [ProjectId::parse("acme").unwrap()]
@@ -152,4 +157,53 @@ async fn work_is_put_off_while_more_is_told_of(#[values(SqliteInFile, Postgres)]
         told(round).await.unwrap();
     }
     putting_off.await.unwrap();
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_many_projects_is_found_and_the_longest_waiting_first(
+    #[values(SqliteInFile, Postgres)] backend: Backend,
+) {
+    let test = backend.migrated().await;
+    let names: Vec<String> = (0..12).map(|number| format!("tenant-{number:02}")).collect();
+    let expected: Vec<ProjectId> = names
+        .iter()
+        .map(|name| ProjectId::parse(name.as_str()).unwrap())
+        .collect();
+    let (webhooks, chores) = (Webhooks::of(&test.database), Chores::new(test.database.clone()));
+    let mut operations = None;
+    for name in &names {
+        let tenant = test.tenant(name).await;
+        let operation = tenant.hold(&creation("pm_1", "anna")).await;
+        let released = tenant
+            .operations
+            .release(&tenant.scope, &operation, Duration::ZERO);
+        released.await.unwrap();
+        webhooks.tell(&tenant, &[("1", "pm_1")]).await;
+        chores
+            .ensure(&tenant.scope, ChoreKind::Cleaning, Duration::ZERO)
+            .await
+            .unwrap();
+        operations = Some(tenant.operations);
+    }
+    // The youngest of them has waited longest by what its rows say.
+    let (last, earlier) = ("tenant-11", if backend == Postgres { "'epoch'" } else { "0" });
+    test.execute(&format!(
+        "update operations set next_attempt_at = {earlier} where project_id = '{last}';
+         update webhook_work set next_attempt_at = {earlier} where project_id = '{last}';
+         update chores set next_run_at = {earlier} where project_id = '{last}'"
+    ))
+    .await;
+    let due = [
+        operations.unwrap().projects_due().await.unwrap(),
+        webhooks.work.projects_due().await.unwrap(),
+        chores.projects_due(ChoreKind::Cleaning).await.unwrap(),
+    ];
+    for mut due in due {
+        assert_eq!(due[0].as_str(), last);
+        due.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        assert_eq!(due, expected);
+    }
+    assert_eq!(chores.projects_due(ChoreKind::Sweep).await.unwrap(), []);
+    assert_eq!(chores.projects_without().await.unwrap(), expected);
 }

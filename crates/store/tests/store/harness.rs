@@ -14,7 +14,8 @@ use billfold_store::{
     NewOperation, NewProject, Operation, OperationKind, Operations, PaymentMethods, Projects, SetupIntents,
     StripeCredentials, Subject, WebhookSecrets,
 };
-use billfold_test_support::{PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile};
+use billfold_test_support::{APPLICATION_ROLE, PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile};
+use billfold_vault::{MasterKeys, Vault};
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _};
 use secrecy::SecretString;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
@@ -43,14 +44,14 @@ pub(crate) struct TestDatabase {
 }
 
 impl Backend {
-    /// A database without any table.
+    /// A database without any table; in PostgreSQL, as the role that may make some.
     pub(crate) async fn empty(self) -> TestDatabase {
         let place = match self {
             Self::SqliteInMemory => Place::Memory,
             Self::SqliteFile => Place::File(SqliteFile::fresh()),
             Self::Postgres => Place::Server(PostgresDatabase::fresh("empty", async |_| Ok(())).await),
         };
-        TestDatabase::open(place).await
+        TestDatabase::open_as_owner(place).await
     }
 
     /// A database that is ready for use.
@@ -67,10 +68,9 @@ impl Backend {
 /// A migrated PostgreSQL database.
 pub(crate) async fn fresh_postgres() -> PostgresDatabase {
     PostgresDatabase::fresh(&migrations_as_text(), async |url| {
-        Database::connect(&DatabaseOptions::new(url))
-            .await?
-            .migrate()
-            .await?;
+        let database = Database::connect(&DatabaseOptions::new(url)).await?;
+        database.migrate().await?;
+        database.grant_to(APPLICATION_ROLE).await?;
         Ok(())
     })
     .await
@@ -98,13 +98,39 @@ pub(crate) fn patient(url: &str) -> DatabaseOptions {
 impl TestDatabase {
     async fn open(place: Place) -> Self {
         let url = match &place {
-            Place::Memory => SQLITE_IN_MEMORY_URL,
-            Place::File(file) => file.url(),
+            Place::Memory => SQLITE_IN_MEMORY_URL.to_owned(),
+            Place::File(file) => file.url().to_owned(),
             Place::Server(server) => server.url(),
         };
         Self {
-            database: Database::connect(&patient(url)).await.unwrap(),
+            database: Database::connect(&patient(&url)).await.unwrap(),
             place,
+        }
+    }
+
+    async fn open_as_owner(place: Place) -> Self {
+        let Place::Server(server) = &place else {
+            return Self::open(place).await;
+        };
+        Self {
+            database: Database::connect(&patient(&server.owner_url())).await.unwrap(),
+            place,
+        }
+    }
+
+    /// The database as whoever migrates it has it.
+    pub(crate) async fn of_owner(&self) -> Database {
+        match &self.place {
+            Place::Memory | Place::File(_) => self.database.clone(),
+            Place::Server(server) => Database::connect(&patient(&server.owner_url())).await.unwrap(),
+        }
+    }
+
+    /// The server that the database is on. PostgreSQL only.
+    pub(crate) fn server(&self) -> &PostgresDatabase {
+        match &self.place {
+            Place::Server(server) => server,
+            Place::Memory | Place::File(_) => panic!("SQLite has no server"),
         }
     }
 
@@ -113,7 +139,7 @@ impl TestDatabase {
         match &self.place {
             Place::Memory => self.database.clone(),
             Place::File(file) => Database::connect(&patient(file.url())).await.unwrap(),
-            Place::Server(server) => Database::connect(&patient(server.url())).await.unwrap(),
+            Place::Server(server) => Database::connect(&patient(&server.url())).await.unwrap(),
         }
     }
 
@@ -128,7 +154,32 @@ impl TestDatabase {
                     .unwrap();
             }
             Place::Server(server) => {
-                run_on_postgres(server.url(), statements).await;
+                run_on_postgres(server.superuser_url(), statements).await;
+            }
+        }
+    }
+
+    /// Tries statements behind the store's back, and gives the database's words where it refuses. Not for a database in
+    /// memory.
+    pub(crate) async fn try_to_execute(&self, statements: &str) -> Result<(), String> {
+        match &self.place {
+            Place::Memory => panic!("a database in memory has no back"),
+            Place::File(file) => SqliteConnection::establish(file.path().to_str().unwrap())
+                .unwrap()
+                .batch_execute(statements)
+                .map_err(|error| error.to_string()),
+            Place::Server(server) => {
+                let (client, connection) = tokio_postgres::connect(server.superuser_url(), NoTls)
+                    .await
+                    .unwrap();
+                let driving = tokio::spawn(connection);
+                let tried = client.batch_execute(statements).await;
+                drop(client);
+                driving.await.unwrap().unwrap();
+                tried.map_err(|error| match error.as_db_error() {
+                    Some(told) => told.message().to_owned(),
+                    None => error.to_string(),
+                })
             }
         }
     }
@@ -145,13 +196,36 @@ impl TestDatabase {
                 let rows: Vec<TextRow> = diesel::sql_query(query).load(&mut connection).unwrap();
                 rows.into_iter().map(|row| row.value).collect()
             }
-            Place::Server(server) => run_on_postgres(server.url(), query).await,
+            Place::Server(server) => run_on_postgres(server.superuser_url(), query).await,
         }
+    }
+
+    /// Whether the bytes of the table of credentials, wherever they lie, have this text. Not for a database in memory.
+    pub(crate) async fn files_have(&self, text: &str) -> bool {
+        match &self.place {
+            Place::Memory => panic!("a database in memory has no files"),
+            Place::File(file) => ["", "-wal"].iter().any(|suffix| {
+                let bytes = std::fs::read(format!("{}{suffix}", file.path().display())).unwrap_or_default();
+                String::from_utf8_lossy(&bytes).contains(text)
+            }),
+            Place::Server(server) => {
+                let of_table = "pg_relation_filepath('stripe_credentials')";
+                let query = format!(
+                    "checkpoint; select position('{text}'::bytea in pg_read_binary_file({of_table})) > 0"
+                );
+                run_on_postgres(server.superuser_url(), &query).await == ["t"]
+            }
+        }
+    }
+
+    /// The projects, with the usual master key.
+    pub(crate) fn projects(&self) -> Projects {
+        Projects::new(self.database.clone(), vault(&[KEY_A]))
     }
 
     /// A tenant of this name, made now.
     pub(crate) async fn tenant(&self, project: &str) -> Tenant {
-        Projects::new(self.database.clone())
+        self.projects()
             .create(&new_project(project), at(0))
             .await
             .unwrap();
@@ -352,6 +426,16 @@ pub(crate) fn waiting_card(id: &str, user_name: &str, setup_intent: &str) -> Pay
         },
         ..card(id, user_name, at(0))
     }
+}
+
+/// The line of the tests' usual master key.
+pub(crate) const KEY_A: &str = "a:dGhlIGZpcnN0IG1hc3RlciBrZXkgb2YgdGVzdHMgMDE=";
+/// The line of another, for what one is not enough for.
+pub(crate) const KEY_B: &str = "b:dGhlIG90aGVyIG1hc3RlciBrZXkgb2YgdGVzdHMgMDI=";
+
+/// A vault of these keys, the current one first.
+pub(crate) fn vault(lines: &[&str]) -> Vault {
+    Vault::new(MasterKeys::parse(&lines.join("\n")).unwrap())
 }
 
 /// A project with credentials that tell it from every other.

@@ -5,12 +5,19 @@
 
 mod harness;
 
+mod api_keys;
+mod audit_events;
 mod chores;
 mod connecting;
+mod cors_origins;
 mod customers;
 mod due_work;
 mod idempotency_keys;
+mod installation_secrets;
+mod instances;
 mod isolation;
+mod key_rotation;
+mod master_keys;
 mod migrations;
 mod mirror;
 mod operations;
@@ -21,8 +28,17 @@ mod pages_while_changing;
 mod payment_methods_create;
 mod payment_methods_delete;
 mod payment_methods_read;
+mod plain_credentials;
+mod project_deletion;
+mod project_lifecycle;
 mod projects;
+mod rate_limits;
+mod recording;
+mod refused_callers;
+mod roles;
+mod row_security;
 mod schema;
+mod sealed_credentials;
 mod setup_intents;
 mod sweeping;
 mod unavailable;

@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use billfold_store::StoreError;
+use billfold_test_support::APPLICATION_ROLE;
 use rstest::rstest;
 use tokio::sync::Barrier;
 
@@ -72,7 +73,7 @@ async fn of_many_who_migrate_at_once_each_finds_it_done(
     let test = backend.empty().await;
     let mut databases = Vec::new();
     for _ in 0..6 {
-        let database = test.another_way_in().await;
+        let database = test.of_owner().await;
         // Connected now, so that all of them start at the same moment.
         database.ping().await.unwrap();
         databases.push(database);
@@ -144,7 +145,11 @@ async fn there_and_back_and_there_again(#[values(SqliteInFile, Postgres)] backen
         versions(backend)
     );
 
-    assert_eq!(test.database.migrate().await.unwrap().applied, versions(backend));
+    let migrated = test.of_owner().await.migrate().await.unwrap();
+    assert_eq!(migrated.applied, versions(backend));
+    if backend == Postgres {
+        test.of_owner().await.grant_to(APPLICATION_ROLE).await.unwrap();
+    }
     let mut again = test.texts(tables).await;
     let mut before = with_tables;
     again.sort();

@@ -1,7 +1,7 @@
 //! Projects and their credentials.
 
 use billfold_domain::{ProjectId, StripeAccountId};
-use billfold_store::{Projects, StoreError};
+use billfold_store::StoreError;
 use rstest::rstest;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -14,7 +14,7 @@ async fn a_project_is_found_as_it_was_made(
     #[values(None, Some("acct_1"))] account: Option<&str>,
 ) {
     let test = backend.migrated().await;
-    let projects = Projects::new(test.database.clone());
+    let projects = test.projects();
     let mut new = new_project("demo");
     new.stripe.account = account.map(|id| StripeAccountId::parse(id).unwrap());
     projects.create(&new, at(7)).await.unwrap();
@@ -42,7 +42,7 @@ async fn projects_are_listed_by_the_bytes_of_their_names(
     #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
 ) {
     let test = backend.migrated().await;
-    let projects = Projects::new(test.database.clone());
+    let projects = test.projects();
     assert!(projects.list().await.unwrap().is_empty());
     for name in ["b", "a_1", "B", "a-2", "a", "10", "9"] {
         projects.create(&new_project(name), at(0)).await.unwrap();
@@ -61,7 +61,7 @@ async fn projects_are_listed_by_the_bytes_of_their_names(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_is_given_once(#[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend) {
     let test = backend.migrated().await;
-    let projects = Projects::new(test.database.clone());
+    let projects = test.projects();
     projects.create(&new_project("demo"), at(0)).await.unwrap();
     let mut second = new_project("demo");
     second.stripe.publishable_key = "pk_test_other".to_owned();
@@ -80,7 +80,7 @@ async fn webhook_secrets_are_rolled_two_at_a_time(
     #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
 ) {
     let test = backend.migrated().await;
-    let projects = Projects::new(test.database.clone());
+    let projects = test.projects();
     let (demo, acme) = (new_project("demo"), new_project("acme"));
     projects.create(&demo, at(0)).await.unwrap();
     projects.create(&acme, at(0)).await.unwrap();

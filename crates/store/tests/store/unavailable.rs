@@ -9,7 +9,8 @@ use futures_util::FutureExt as _;
 use rstest::rstest;
 
 use crate::harness::{
-    Backend, Postgres, SqliteInFile, SqliteInMemory, Tenant, at, card, creation, fresh_postgres, new_project,
+    Backend, KEY_A, Postgres, SqliteInFile, SqliteInMemory, Tenant, at, card, creation, fresh_postgres,
+    new_project, vault,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -33,7 +34,7 @@ async fn behind_a_proxy() -> Behind {
         ..DatabaseOptions::new(url)
     };
     let database = Database::connect(&options).await.unwrap();
-    billfold_store::Projects::new(database.clone())
+    billfold_store::Projects::new(database.clone(), vault(&[KEY_A]))
         .create(&new_project("demo"), at(0))
         .await
         .unwrap();
@@ -234,7 +235,7 @@ async fn a_server_that_ends_its_sessions_is_unavailable_and_then_works() {
     let behind = behind_a_proxy().await;
     let tenant = &behind.tenant;
     crate::harness::run_on_postgres(
-        behind.server.url(),
+        behind.server.superuser_url(),
         "select pg_terminate_backend(pid) from pg_stat_activity
          where datname = current_database() and pid <> pg_backend_pid()",
     )

@@ -12,6 +12,7 @@ use url::Url;
 use super::POSTGRES_URL_VARIABLE;
 use super::client::{Connection, StatementError};
 use super::error::{PostgresError, one_line};
+use super::roles::{APPLICATION_ROLE, OWNER_ROLE, ensure_roles, url_as};
 use super::shared::shared_url;
 use crate::wait::look_until;
 
@@ -42,7 +43,7 @@ const CONNECTIONS_END_LIMIT: Duration = Duration::from_secs(1);
 /// The longest that the end of a test waits for its database to be dropped.
 const DROP_LIMIT: Duration = Duration::from_secs(10);
 
-/// The URL of a PostgreSQL server for tests, as a role that may create databases.
+/// The URL of a PostgreSQL server for tests, as a superuser.
 ///
 /// It is the value of [`POSTGRES_URL_VARIABLE`](super::POSTGRES_URL_VARIABLE) where that is set, else a server that
 /// is started from the installed programs, or from a downloaded release, and shared by all test processes.
@@ -68,6 +69,7 @@ pub async fn postgres_url_or_fail() -> String {
 #[derive(Debug)]
 pub struct PostgresDatabase {
     name: String,
+    /// As the superuser.
     url: Url,
     maintenance_url: String,
 }
@@ -75,7 +77,8 @@ pub struct PostgresDatabase {
 impl PostgresDatabase {
     /// A new database, copied from the template of these migrations.
     ///
-    /// The first use of a `fingerprint` makes the template: an empty database, whose URL is given to `migrate`.
+    /// The first use of a `fingerprint` makes the template: an empty database, whose URL is given to `migrate`, as the
+    /// [`OWNER_ROLE`]. It has to grant the [`APPLICATION_ROLE`](super::APPLICATION_ROLE) what that one needs.
     /// The fingerprint must change whenever the migrations do; their whole text will do. `migrate` must close its
     /// connections before it returns.
     ///
@@ -98,11 +101,16 @@ impl PostgresDatabase {
         let maintenance_url = postgres_url().await?;
         let connection = open(&maintenance_url).await?;
         sweep_once(&connection).await;
+        let maintenance = with_database(&maintenance_url, "postgres")?;
+        ensure_roles(&connection, &maintenance)
+            .await
+            .map_err(|error| error.during("make the roles of the tests"))?;
 
         let template = template_name(fingerprint);
         let template_url = with_database(&maintenance_url, &template)?;
         if !is_template(&connection, &template).await? {
-            make_template(&connection, &template, template_url.as_str(), migrate).await?;
+            let as_owner = url_as(&template_url, OWNER_ROLE);
+            make_template(&connection, &template, as_owner.as_str(), migrate).await?;
         }
         let name = format!(
             "{DATABASE_PREFIX}{}",
@@ -117,8 +125,19 @@ impl PostgresDatabase {
         })
     }
 
-    /// The database's URL, as the role that owns it: the superuser on a server that this crate started.
-    pub fn url(&self) -> &str {
+    /// The database's URL, as the [`APPLICATION_ROLE`]: what a program under test is given.
+    pub fn url(&self) -> String {
+        url_as(&self.url, APPLICATION_ROLE).into()
+    }
+
+    /// The database's URL, as the [`OWNER_ROLE`]: what a migration under test is given.
+    pub fn owner_url(&self) -> String {
+        url_as(&self.url, OWNER_ROLE).into()
+    }
+
+    /// The database's URL, as the server's superuser, who sees past every policy: what a test looks with, and nothing under
+    /// test.
+    pub fn superuser_url(&self) -> &str {
         self.url.as_str()
     }
 
@@ -133,9 +152,9 @@ impl PostgresDatabase {
         format!("{host}:{}", self.url.port().unwrap_or(5432))
     }
 
-    /// The database's URL at another address, such as that of a [`TcpProxy`](crate::TcpProxy).
+    /// As [`PostgresDatabase::url`], at another address, such as that of a [`TcpProxy`](crate::TcpProxy).
     pub fn url_at(&self, address: std::net::SocketAddr) -> String {
-        let mut url = self.url.clone();
+        let mut url = url_as(&self.url, APPLICATION_ROLE);
         url.set_ip_host(address.ip()).expect("a postgres URL has a host");
         url.set_port(Some(address.port()))
             .expect("a postgres URL has a port");
@@ -224,6 +243,7 @@ fn with_database(url: &str, name: &str) -> Result<Url, PostgresError> {
 /// The name of the template of these migrations. A chance collision of 64 bits is not worth a digest crate.
 fn template_name(fingerprint: &str) -> String {
     let mut hasher = DefaultHasher::new();
+    OWNER_ROLE.hash(&mut hasher);
     fingerprint.hash(&mut hasher);
     format!("{TEMPLATE_PREFIX}{:016x}", hasher.finish())
 }
@@ -270,7 +290,7 @@ async fn make_template(
         .await?;
         run(
             "create the template database",
-            &format!("create database {template} template template0"),
+            &format!("create database {template} template template0 owner {OWNER_ROLE}"),
         )
         .await?;
         migrate(template_url)
@@ -307,7 +327,7 @@ async fn copy_template(connection: &Connection, template: &str, name: &str) -> R
     } else {
         " strategy file_copy"
     };
-    let statement = format!("create database {name} template {template}{strategy}");
+    let statement = format!("create database {name} template {template}{strategy} owner {OWNER_ROLE}");
     let attempt = async || match connection.query(&statement).await {
         Err(error) if error.has_code(&SqlState::OBJECT_IN_USE) => None,
         outcome => Some(outcome),

@@ -44,17 +44,17 @@ async fn drop_template(fingerprint: &str) {
 async fn each_test_has_its_own_migrated_database() {
     let first = PostgresDatabase::fresh("cards", migrate).await;
     let second = PostgresDatabase::fresh("cards", migrate).await;
-    ask(first.url(), "insert into card values (2)").await;
+    ask(first.superuser_url(), "insert into card values (2)").await;
     assert_eq!(
-        ask(first.url(), "select count(*) from card").await,
+        ask(first.superuser_url(), "select count(*) from card").await,
         [Some("2".to_owned())]
     );
     assert_eq!(
-        ask(second.url(), "select count(*) from card").await,
+        ask(second.superuser_url(), "select count(*) from card").await,
         [Some("1".to_owned())]
     );
     assert_eq!(
-        ask(first.url(), "select current_database()").await,
+        ask(first.superuser_url(), "select current_database()").await,
         [Some(first.name().to_owned())]
     );
 }
@@ -75,7 +75,7 @@ async fn the_template_is_made_once_for_all_that_ask_at_the_same_time() {
     assert_eq!(migrations.load(Ordering::SeqCst), 1);
     for database in [&one, &two, &three] {
         assert_eq!(
-            ask(database.url(), "select id from card").await,
+            ask(database.superuser_url(), "select id from card").await,
             [Some("1".to_owned())]
         );
     }
@@ -87,7 +87,7 @@ async fn dropping_drops_the_database_and_its_connections() {
     let database = PostgresDatabase::fresh("cards", migrate).await;
     let name = database.name().to_owned();
     assert!(exists(&name).await);
-    let connection = open(database.url()).await.expect("a connection");
+    let connection = open(database.superuser_url()).await.expect("a connection");
     drop(database);
     assert!(!exists(&name).await);
     assert!(
@@ -108,7 +108,7 @@ async fn failed_migrations_are_told_and_tried_again() {
     );
     let database = PostgresDatabase::fresh(&fingerprint, migrate).await;
     assert_eq!(
-        ask(database.url(), "select id from card").await,
+        ask(database.superuser_url(), "select id from card").await,
         [Some("1".to_owned())]
     );
     drop_template(&fingerprint).await;
@@ -181,4 +181,19 @@ async fn urls_are_made_for_proxies_and_roles() {
         ("reader", Some("p%40ss"))
     );
     assert!(database.url().contains(&database.address()));
+}
+
+#[tokio::test]
+async fn a_test_works_as_a_role_that_is_neither_owner_nor_superuser() {
+    let database = PostgresDatabase::fresh("cards", migrate).await;
+    let privileges = "select rolsuper::text || ' ' || rolbypassrls || ' ' || (select tableowner from pg_tables \
+         where tablename = 'card') || ' ' || current_user from pg_roles where rolname = current_user";
+    assert_eq!(
+        ask(&database.url(), privileges).await,
+        [Some(format!("false false {OWNER_ROLE} {APPLICATION_ROLE}"))]
+    );
+    assert_eq!(
+        ask(&database.owner_url(), privileges).await,
+        [Some(format!("false false {OWNER_ROLE} {OWNER_ROLE}"))]
+    );
 }

@@ -10,6 +10,7 @@ mod download;
 mod error;
 mod installation;
 mod private;
+mod roles;
 mod run_directory;
 mod shared;
 mod supervisor;
@@ -17,8 +18,9 @@ mod supervisor;
 pub use database::{MigrationResult, PostgresDatabase, postgres_url, postgres_url_or_fail};
 pub use error::PostgresError;
 pub use private::{PostgresServer, PostgresServerOptions, Shutdown};
+pub use roles::{APPLICATION_ROLE, OWNER_ROLE};
 
 /// The environment variable that names a PostgreSQL server to use instead of starting one.
 ///
-/// Its value is a `postgres://` URL of a role that may create databases, without TLS.
+/// Its value is a `postgres://` URL of a superuser, without TLS: the tests make roles, and look past row-level security.
 pub const POSTGRES_URL_VARIABLE: &str = "BILLFOLD_TEST_POSTGRES_URL";

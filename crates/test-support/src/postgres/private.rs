@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
+use url::Url;
+
 use super::client::Connection;
 use super::error::PostgresError;
 use super::installation::Installation;
+use super::roles::{OWNER_ROLE, ensure_roles};
 use super::run_directory::{RunDirectory, data_parent, random_password, url};
 use super::shared::coordination_directory;
 use super::supervisor::{self, Limits};
@@ -147,20 +150,31 @@ impl PostgresServer {
         })
     }
 
-    /// Makes an empty database.
+    /// Makes an empty database of the [`OWNER_ROLE`](super::OWNER_ROLE), and gives its URL as the superuser.
     ///
     /// # Errors
     /// When it exists, or the name needs quotes.
     pub async fn create_database(&self, name: &str) -> Result<String, PostgresError> {
         let task = "create a database";
-        let connection = Connection::open(&self.url("postgres"))
+        let maintenance = self.url("postgres");
+        let connection = Connection::open(&maintenance)
+            .await
+            .map_err(|error| error.during(task))?;
+        let maintenance = Url::parse(&maintenance).map_err(|error| PostgresError::database(task, error))?;
+        ensure_roles(&connection, &maintenance)
             .await
             .map_err(|error| error.during(task))?;
         connection
-            .query(&format!("create database {name}"))
+            .query(&format!("create database {name} owner {OWNER_ROLE}"))
             .await
             .map_err(|error| error.during(task))?;
         Ok(self.url(name))
+    }
+
+    /// The URL of one of its databases, as one of the roles of tests; they are there once a database has been made.
+    pub fn url_as(&self, role: &str, database: &str) -> String {
+        self.url(database)
+            .replacen("postgres://postgres:", &format!("postgres://{role}:"), 1)
     }
 
     /// Ends the server and keeps its data. Nothing happens when it is stopped.

@@ -1,0 +1,18 @@
+//! How the server meets its clients: those that are slow, many, or hostile too.
+//!
+//! The HTTP library reads requests and refuses the malformed ones. What it has no word for is here: how long a head, an
+//! answer and a pause may take on every request of a connection (`connection`, `stream`), how many connections there may
+//! be (`places`), and what every answer says beside its content (`exchange`, `cors`).
+
+mod connection;
+pub(crate) mod cors;
+mod exchange;
+mod limits;
+mod places;
+mod server;
+mod stream;
+
+pub(crate) use connection::Connection;
+pub(crate) use exchange::{declared_length, surround};
+pub use limits::EdgeLimits;
+pub(crate) use server::start;

@@ -1,0 +1,2 @@
+drop table instances;
+drop table rate_limits;

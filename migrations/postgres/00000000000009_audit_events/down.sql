@@ -1,0 +1,3 @@
+drop table refused_callers;
+drop table audit_events;
+drop function refuse_to_rewrite_history();

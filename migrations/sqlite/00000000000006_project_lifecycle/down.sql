@@ -1,0 +1,10 @@
+drop trigger operations_of_deleted_projects;
+drop index projects_by_deletion;
+drop index projects_by_account;
+alter table projects drop column mode;
+alter table projects drop column stripe_account_id;
+alter table projects drop column account_shared;
+alter table projects drop column revision;
+alter table projects drop column deletion_began_at;
+alter table projects drop column deletion_due_at;
+alter table projects drop column deleted_at;

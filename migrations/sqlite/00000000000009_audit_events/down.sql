@@ -1,0 +1,2 @@
+drop table refused_callers;
+drop table audit_events;

@@ -1,0 +1,2 @@
+drop table preflight_origins;
+drop table cors_origins;

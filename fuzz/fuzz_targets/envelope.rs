@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use billfold_domain::ProjectId;
-use billfold_vault::{MasterKeys, Sealed, Vault, WrappedDataKey};
+use billfold_vault::{MasterKeys, Sealed, SealedForInstallation, Vault, WrappedDataKey};
 
 static VAULT: LazyLock<(Vault, ProjectId)> = LazyLock::new(|| {
     let keys = MasterKeys::parse("fuzz:YSBtYXN0ZXIga2V5IGZvciB0cmlhbHMsIDMyIGJ5dGU=").expect("a key");
@@ -16,6 +16,10 @@ static VAULT: LazyLock<(Vault, ProjectId)> = LazyLock::new(|| {
 libfuzzer_sys::fuzz_target!(|text: &str| {
     if let Ok(sealed) = Sealed::parse(text) {
         assert_eq!(sealed.to_string(), text);
+    }
+    if let Ok(sealed) = SealedForInstallation::parse(text) {
+        assert_eq!(sealed.to_string(), text);
+        assert!(VAULT.0.open_for_installation("pepper", &sealed).is_err());
     }
     if let Ok(wrapped) = WrappedDataKey::parse(text) {
         assert_eq!(wrapped.to_string(), text);

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    AuditEventId, Caller, PageLimit, PaymentMethodId, Position, ProjectId, SetupIntentId, UserId,
+    ApiKeyId, AuditEventId, Caller, PageLimit, PaymentMethodId, Position, ProjectId, SetupIntentId, UserId,
     UtcTimestamp, caller::bounded, names::names,
 };
 
@@ -165,6 +165,7 @@ object_of! {
     PaymentMethodId => PaymentMethod,
     SetupIntentId => SetupIntent,
     ProjectId => Project,
+    ApiKeyId => ApiKey,
 }
 
 /// What came of an action.

@@ -40,8 +40,8 @@ pub struct Settings {
     pub vault: Vault,
     /// Whose tokens are good.
     pub verifier: VerifierConfig,
-    /// What API keys are hashed with: the same in every instance of an installation. `None` takes no API key.
-    pub api_key_pepper: Option<ApiKeyPepper>,
+    /// What API keys are hashed with: the same in every instance of an installation.
+    pub api_key_pepper: ApiKeyPepper,
     /// Whose tokens are good for operators; `None` leaves the operator API away.
     pub operators: Option<VerifierConfig>,
     /// How Stripe is called.
@@ -63,14 +63,19 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The usual settings around a database, its master keys and a set of issuers.
-    pub fn new(database: Database, vault: Vault, verifier: VerifierConfig) -> Self {
+    /// The usual settings around a database, its master keys, what its API keys are hashed with, and a set of issuers.
+    pub fn new(
+        database: Database,
+        vault: Vault,
+        api_key_pepper: ApiKeyPepper,
+        verifier: VerifierConfig,
+    ) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database,
             vault,
             verifier,
-            api_key_pepper: None,
+            api_key_pepper,
             operators: None,
             stripe: ClientOptions::default(),
             service: ServiceOptions::default(),

@@ -82,7 +82,7 @@ pub(crate) struct Gate {
     pub(crate) operators: Option<OperatorVerifier>,
     pub(crate) clock: Arc<dyn Clock>,
     /// What API keys are hashed with; without one none is taken.
-    pub(crate) api_key_pepper: Option<ApiKeyPepper>,
+    pub(crate) api_key_pepper: ApiKeyPepper,
 }
 
 type Deciding<T, P> = Pin<Box<dyn Future<Output = Result<T, FaceError<<P as Permission>::Face>>>>>;
@@ -204,9 +204,11 @@ async fn verify(request: &HttpRequest) -> Result<billfold_auth::VerifiedToken, A
 /// Why is for the logs alone.
 fn disbelieve(request: &HttpRequest, error: &TokenError) -> ApiError {
     tracing::info!(%error, "a token was refused");
-    request
-        .extensions_mut()
-        .insert(audit::Disbelief(error.to_string()));
+    note_disbelief(request, error)
+}
+
+fn note_disbelief(request: &HttpRequest, why: &dyn std::fmt::Display) -> ApiError {
+    request.extensions_mut().insert(audit::Disbelief(why.to_string()));
     ApiError::Unauthenticated
 }
 

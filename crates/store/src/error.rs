@@ -90,6 +90,14 @@ pub enum MasterKeyError {
          give the one in use too, with --master-key-file or BILLFOLD_MASTER_KEYS", .0.join(", ")
     )]
     NoneKnown(Vec<String>),
+    /// A secret of the whole installation does not open.
+    #[error("the installation's secret {name}: {error}")]
+    InstallationSecret {
+        /// Which secret.
+        name: &'static str,
+        /// Why.
+        error: VaultError,
+    },
 }
 
 impl From<VaultError> for StoreError {

@@ -1,7 +1,7 @@
 //! AES-256-GCM, and the only place that names it.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use secrecy::zeroize::Zeroizing;
+use secrecy::{SecretString, zeroize::Zeroizing};
 
 use crate::VaultError;
 
@@ -53,6 +53,12 @@ pub(crate) fn open(
         .len();
     plain.truncate(length);
     Ok(plain)
+}
+
+/// The text that was sealed, in a box of the right size, which is not moved again: no copy stays behind.
+pub(crate) fn text_of(plain: &[u8]) -> Result<SecretString, VaultError> {
+    let text = str::from_utf8(plain).map_err(|_| VaultError::NotOpened)?;
+    Ok(SecretString::from(Box::<str>::from(text)))
 }
 
 /// What a sealed text belongs to: its associated data. Each part stands behind its length, so that no two lists of parts

@@ -92,10 +92,7 @@ impl DataKey {
         if sealed.version != self.version {
             return Err(VaultError::OtherVersion);
         }
-        let plain = cipher::open(&self.bytes, &self.context(column), &sealed.bytes)?;
-        let text = str::from_utf8(&plain).map_err(|_| VaultError::NotOpened)?;
-        // A box of the right size, which is not moved again: no copy stays behind.
-        Ok(SecretString::from(Box::<str>::from(text)))
+        cipher::text_of(&cipher::open(&self.bytes, &self.context(column), &sealed.bytes)?)
     }
 
     fn context(&self, column: Column) -> Context {

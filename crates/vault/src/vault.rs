@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use billfold_domain::ProjectId;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    DataKey, DataKeyVersion, MasterKey, MasterKeyId, MasterKeys, VaultError, WrappedDataKey,
+    DataKey, DataKeyVersion, MasterKey, MasterKeyId, MasterKeys, SealedForInstallation, VaultError,
+    WrappedDataKey,
     cipher::{self, Context, KeyBytes},
 };
 
@@ -95,6 +97,36 @@ impl Vault {
         wrap(self.keys.current(), key)
     }
 
+    /// Seals a secret of the whole installation, known by this name, with the current master key.
+    pub fn seal_for_installation(
+        &self,
+        name: &str,
+        secret: &SecretString,
+    ) -> Result<SealedForInstallation, VaultError> {
+        let key = self.keys.current();
+        let bytes = cipher::seal(
+            &key.bytes,
+            &installation_context(key, name),
+            secret.expose_secret().as_bytes(),
+        )?;
+        Ok(SealedForInstallation {
+            master_key: key.id().clone(),
+            bytes,
+        })
+    }
+
+    /// Opens what was sealed under this name, with the master key that it was sealed with.
+    pub fn open_for_installation(
+        &self,
+        name: &str,
+        sealed: &SealedForInstallation,
+    ) -> Result<SecretString, VaultError> {
+        let unknown = || VaultError::UnknownMasterKey(sealed.master_key.clone());
+        let key = self.keys.find(&sealed.master_key).ok_or_else(unknown)?;
+        let plain = cipher::open(&key.bytes, &installation_context(key, name), &sealed.bytes)?;
+        cipher::text_of(&plain)
+    }
+
     /// The current master key's check value: a known text, sealed with it.
     pub fn check_value(&self) -> Result<String, VaultError> {
         let key = self.keys.current();
@@ -135,6 +167,11 @@ fn context(master: &MasterKey, project: &ProjectId, version: DataKeyVersion) -> 
             &version.bytes(),
         ],
     )
+}
+
+fn installation_context(master: &MasterKey, name: &str) -> Context {
+    let parts = [master.id().as_str().as_bytes(), name.as_bytes()];
+    Context::new("billfold installation secret 1", &parts)
 }
 
 fn check_context(master: &MasterKey) -> Context {

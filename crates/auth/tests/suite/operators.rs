@@ -84,7 +84,7 @@ async fn a_tenants_token_is_never_an_operators() {
 
 #[tokio::test]
 async fn an_operators_token_is_never_a_tenants() {
-    let verifier = verifier().await;
+    let verifier = verifier();
     for (what, claims, error) in [
         ("as it is", operator_claims(), TokenError::AudienceOther),
         (

@@ -42,22 +42,21 @@ pub(super) fn bearer_of(token: &VerifiedToken) -> Caller {
 }
 
 async fn of_api_key(request: &HttpRequest, text: &str) -> Result<Credential, ApiError> {
-    let pepper = request
-        .app_data::<web::Data<Gate>>()
-        .and_then(|gate| gate.api_key_pepper.as_ref());
-    let (Some(pepper), Some(service)) = (pepper, request.app_data::<web::Data<Service>>()) else {
-        return Err(refused(&"this instance takes none: it has no API key pepper"));
+    let (Some(gate), Some(service)) = (
+        request.app_data::<web::Data<Gate>>(),
+        request.app_data::<web::Data<Service>>(),
+    ) else {
+        return Err(ApiError::Unauthenticated);
     };
     // The checksum comes first, so that what is no key at all costs no query.
-    let key = ApiKey::parse(text).map_err(|error| refused(&error))?;
-    let VerifiedApiKey { project, id, scopes } =
-        service
-            .verify_api_key(pepper.hash(&key))
-            .await
-            .map_err(|error| match error {
-                ApiKeyError::Refused(reason) => refused(&reason),
-                ApiKeyError::Failed(error) => ApiError::Service(error),
-            })?;
+    let key = ApiKey::parse(text).map_err(|error| refused(request, &error))?;
+    let VerifiedApiKey { project, id, scopes } = service
+        .verify_api_key(gate.api_key_pepper.hash(&key))
+        .await
+        .map_err(|error| match error {
+            ApiKeyError::Refused(reason) => refused(request, &reason),
+            ApiKeyError::Failed(error) => ApiError::Service(error),
+        })?;
     Ok(Credential {
         project,
         scopes: scopes_of(scopes),
@@ -67,10 +66,10 @@ async fn of_api_key(request: &HttpRequest, text: &str) -> Result<Credential, Api
     })
 }
 
-/// Why is for the log alone.
-fn refused(reason: &dyn std::fmt::Display) -> ApiError {
+/// Why is for the logs alone.
+fn refused(request: &HttpRequest, reason: &dyn std::fmt::Display) -> ApiError {
     tracing::info!(%reason, "an API key was refused");
-    ApiError::Unauthenticated
+    super::note_disbelief(request, reason)
 }
 
 fn scopes_of(scopes: ApiKeyScopes) -> Scopes {

@@ -312,6 +312,7 @@ impl Prune {
                 log.record(
                     scope.project(),
                     AuditAction::AuditEventsPrune,
+                    scope.project(),
                     AuditOutcome::Succeeded,
                 )
                 .await?;

@@ -131,15 +131,14 @@ impl Dev {
                 .into());
             }
         }
-        let api_key_pepper = api_key::pepper::kept_in(&database).await?;
+        let api_key_pepper = api_key::pepper::of_installation(&database, &vault).await?;
         let application = Application::build(Settings {
             listen: self.listen,
             stripe: client_options.clone(),
             cors_origins: CorsOrigins::Any,
             service: self.limits.service_options(),
-            api_key_pepper: Some(api_key_pepper),
             operators: Some(issuer.operator_verifier_config()),
-            ..Settings::new(database, vault, issuer.verifier_config())
+            ..Settings::new(database, vault, api_key_pepper, issuer.verifier_config())
         })
         .await?;
         if stripe.sandbox.is_some() {

@@ -2,22 +2,25 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use billfold_domain::{Clock as _, ProjectId, SystemClock};
-use billfold_store::{Database, Projects, Rotation, StoreError};
+use billfold_domain::{AuditAction, AuditOutcome, Clock as _, ProjectId, SystemClock};
+use billfold_store::{Database, InstallationSecret, InstallationSecrets, Projects, Rotation, StoreError};
 use billfold_vault::{MasterKey, MasterKeyId, Standing};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret as _;
 use time::Duration;
 
-use super::{CommandError, DatabaseArguments, master_keys::MasterKeyArguments, print};
+use super::{
+    CommandError, DatabaseArguments, master_keys::MasterKeyArguments, operator_log::OperatorLog, print,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
     /// Prints a new master key as a line for the master key file, and nothing else.
     Generate(Generate),
-    /// Wraps every data key with the current master key. Beside running instances; may be repeated when it was cut short.
+    /// Wraps every data key, and seals every secret of the installation, with the current master key. Beside running instances; may be repeated when it was cut short.
     Rotate(Rotate),
-    /// Shows how many data keys each master key wraps: the line of one that wraps none may be taken away.
+    /// Shows how many data keys and secrets of the installation each master key seals: the line of one that seals none may
+    /// be taken away.
     Status(Status),
 }
 
@@ -103,6 +106,16 @@ impl Rotate {
             .then(|| Duration::seconds(i64::from(self.older_than)));
         let database = connect(self.database).await?;
         let projects = self.master_keys.open(&database).await?;
+        let secrets = InstallationSecrets::new(database.clone(), self.master_keys.vault()?);
+        for secret in InstallationSecret::ALL {
+            if secrets.rewrap(secret).await? {
+                print(&format!(
+                    "The installation's secret {}: sealed anew\n",
+                    secret.name()
+                ))?;
+            }
+        }
+        let log = OperatorLog::start(&database);
         let all = projects.list().await?;
         let mut tally = Tally::default();
         for (place, project) in all.iter().enumerate() {
@@ -110,6 +123,8 @@ impl Rotate {
                 Ok((rotation, rewrapped)) => {
                     let of_all = format!("{} of {}: {}", place + 1, all.len(), project.id);
                     if let Some(line) = tally.count(rotation, rewrapped) {
+                        let (action, outcome) = (AuditAction::KeysRotate, AuditOutcome::Succeeded);
+                        log.record(&project.id, action, &project.id, outcome).await?;
                         print(&format!("{of_all}: {line}\n"))?;
                     }
                 }
@@ -195,6 +210,12 @@ impl Status {
         for key in &known {
             wrapping.entry(key.id.clone()).or_default();
         }
+        let secrets = InstallationSecrets::new(database.clone(), vault.clone());
+        for secret in InstallationSecret::ALL {
+            if let Some(key) = secrets.master_key(secret).await? {
+                *wrapping.entry(key.to_string()).or_default() += 1;
+            }
+        }
         let plain = database.projects_with_plain_secrets().await?;
         for project in projects.list().await? {
             for key in projects.data_keys(&project.id).await? {
@@ -202,19 +223,19 @@ impl Status {
             }
         }
         let width = wrapping.keys().map(String::len).chain([10]).max().unwrap_or(0);
-        print(&format!("{:width$}  data keys  \n", "master key"))?;
+        print(&format!("{:width$}  seals  \n", "master key"))?;
         for (id, number) in wrapping {
             let given = vault.ids().any(|given| given.as_str() == id);
             let standing = known.iter().find(|key| key.id == id).map(|key| key.standing);
             let word = match (standing, id == vault.current().as_str(), number) {
                 (Some(Standing::Other), ..) => "given, and not the one that this database knows by that name",
                 (_, true, _) => "current",
-                (_, _, 0) if given => "wraps none: its line may be taken away",
-                (_, _, 0) => "wraps none, not given: not needed",
+                (_, _, 0) if given => "seals none: its line may be taken away",
+                (_, _, 0) => "seals none, not given: not needed",
                 _ if given => "still needed: run billfold keys rotate",
-                _ => "MISSING: give it too, what it wraps cannot be opened",
+                _ => "MISSING: give it too, what it seals cannot be opened",
             };
-            print(&format!("{id:width$}  {number:9}  {word}\n"))?;
+            print(&format!("{id:width$}  {number:5}  {word}\n"))?;
         }
         if plain > 0 {
             print(&format!(

@@ -1,4 +1,4 @@
-//! What the command line writes into the audit log: that an operator changed a project.
+//! What the command line writes into the audit log: what an operator did to a project, or to an API key of it.
 
 use std::{env, sync::Arc};
 
@@ -27,8 +27,8 @@ impl OperatorLog {
         ))
     }
 
-    /// Writes down what the operator does, or did, to a project. An error where that cannot be written: what has not been
-    /// done then should not be.
+    /// Writes down what the operator does, or did, to a project or to what belongs to it. An error where that cannot be
+    /// written: what has not been done then should not be.
     #[expect(
         clippy::disallowed_methods,
         reason = "who may connect to the database with the command line acts on every project"
@@ -37,10 +37,11 @@ impl OperatorLog {
         &self,
         project: &ProjectId,
         action: AuditAction,
+        object: impl Into<AuditObject>,
         outcome: AuditOutcome,
     ) -> Result<(), CommandError> {
         let entry = AuditEntry {
-            object: Some(AuditObject::from(project)),
+            object: Some(object.into()),
             ..AuditEntry::new(operator(), action, outcome)
         };
         let scope = ProjectScope::authorized(project.clone());

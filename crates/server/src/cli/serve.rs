@@ -13,8 +13,7 @@ use secrecy::ExposeSecret as _;
 use time::Duration;
 
 use super::{
-    CommandError, DatabaseArguments,
-    api_key::pepper::PepperArguments,
+    CommandError, DatabaseArguments, api_key,
     dev::SANDBOX_KEY_PREFIX,
     edge::EdgeArguments,
     limits::LimitArguments,
@@ -110,8 +109,6 @@ pub(super) struct Serve {
     #[arg(long, env = "BILLFOLD_WORKERS", value_name = "NUMBER")]
     workers: Option<usize>,
     #[command(flatten)]
-    api_key_pepper: PepperArguments,
-    #[command(flatten)]
     limits: LimitArguments,
     #[command(flatten)]
     edge: EdgeArguments,
@@ -138,10 +135,7 @@ impl Serve {
         let projects = Projects::new(database.clone(), vault.clone());
         projects.prove_master_keys().await?;
         look_at_projects(&projects).await?;
-        let api_key_pepper = self.api_key_pepper.read(&database).await?;
-        if api_key_pepper.is_none() {
-            tracing::info!("no API key is taken: there is no --api-key-pepper-file");
-        }
+        let api_key_pepper = api_key::pepper::of_installation(&database, &vault).await?;
         let maximum_lifetime = Duration::seconds(i64::from(self.maximum_token_lifetime));
         let verifier = VerifierConfig {
             issuers: issuers(&self.issuers)?,
@@ -175,9 +169,8 @@ impl Serve {
             cors_origins: CorsOrigins::Listed(self.cors_origins),
             edge: self.edge.limits(),
             workers: self.workers,
-            api_key_pepper,
             operators: Some(operators).filter(|operators| !operators.issuers.is_empty()),
-            ..Settings::new(database, vault, verifier)
+            ..Settings::new(database, vault, api_key_pepper, verifier)
         })
         .await?;
         tracing::info!(address = %application.address(), "ready");

@@ -8,16 +8,12 @@ use crate::{
     serve::{Issuer, production},
 };
 
-/// 32 bytes in base64: what the place's instances hash keys with.
-const PEPPER: &str = "dGVzdHMgaGFzaCB0aGVpciBBUEkga2V5cyBieSBpdC4=";
 const CREATE: [&str; 4] = ["api-key", "create", "--project", "shop"];
 const LIST: [&str; 4] = ["api-key", "list", "--project", "shop"];
 
-/// A place with a project, and a pepper in its environment.
-async fn with_pepper(database: impl Into<Access>) -> Place {
+/// A place with a project.
+async fn shop(database: impl Into<Access>) -> Place {
     let mut place = production(database, &Issuer::new()).await;
-    place.write("pepper", &format!("{PEPPER}\n"));
-    place.set("BILLFOLD_API_KEY_PEPPER_FILE", "pepper");
     // Hints are no lines of the log.
     place.set("BILLFOLD_LOG", "info");
     place
@@ -108,22 +104,22 @@ async fn keys_are_made_listed_and_revoked(place: &Place) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_on_sqlite() {
     let database = Place::new();
-    keys_are_made_listed_and_revoked(&with_pepper(&database.sqlite()).await).await;
+    keys_are_made_listed_and_revoked(&shop(&database.sqlite()).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_on_postgres() {
     let database = PostgresDatabase::fresh("empty", async |_| Ok(())).await;
-    keys_are_made_listed_and_revoked(&with_pepper(&database).await).await;
+    keys_are_made_listed_and_revoked(&shop(&database).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_done_is_told_with_what_to_do() {
     let database = Place::new();
-    let mut place = with_pepper(&database.sqlite()).await;
+    let mut place = shop(&database.sqlite()).await;
     let (key, id) = create(&place, &[]).await;
     let nobody = "there is no project nobody";
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["create", "--project", "nobody"], nobody),
         (&["list", "--project", "nobody"], nobody),
         (&["revoke", "--project", "nobody", "--id", &id], nobody),
@@ -181,10 +177,6 @@ async fn what_cannot_be_done_is_told_with_what_to_do() {
             ],
             "billfold api-key list --project shop",
         ),
-        (
-            &["create", "--project", "shop", "--api-key-pepper-file", "nowhere"],
-            "nowhere cannot be read",
-        ),
     ];
     for (arguments, expected) in cases {
         let message = place.run(&[&["api-key"], arguments].concat()).await.failed();
@@ -196,24 +188,11 @@ async fn what_cannot_be_done_is_told_with_what_to_do() {
         .await
         .failed();
     assert!(!message.contains(&key), "{message}");
-    place.write("pepper", "hunter2");
-    for command in [&CREATE[..], &["serve"]] {
-        let message = place.run(command).await.failed();
-        assert!(message.contains("openssl rand -base64 32"), "{message}");
-        assert!(!message.contains("hunter2"), "{message}");
-    }
-    place.set("BILLFOLD_API_KEY_PEPPER_FILE", "");
+    place.unset("BILLFOLD_MASTER_KEYS");
+    let message = place.run(&CREATE).await.failed();
+    assert!(message.contains("--master-key-file"), "{message}");
     let list = place.run(&LIST).await.succeeded();
     assert_eq!(list.lines().count(), 2, "a refused command makes nothing: {list}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_pepper_no_key_is_made() {
-    let database = Place::new();
-    let place = production(&database.sqlite(), &Issuer::new()).await;
-    let message = place.run(&CREATE).await.failed();
-    assert!(message.contains("--api-key-pepper-file"), "{message}");
-    assert_eq!(place.run(&LIST).await.succeeded(), "");
 }
 
 async fn list_methods(url: &str, project: &str, key: &str) -> (u16, Value) {
@@ -228,7 +207,7 @@ async fn list_methods(url: &str, project: &str, key: &str) -> (u16, Value) {
 
 /// Everything that a key goes through, with a log that says all it can.
 async fn a_key_is_served_and_never_logged(database: impl Into<Access>) {
-    let mut place = with_pepper(database).await;
+    let mut place = shop(database).await;
     let stripe = place.start(&["sandbox", "--listen", "127.0.0.1:0"]);
     place.set("BILLFOLD_STRIPE_API_BASE", sandbox_url(&stripe).await);
     let (key, id) = create(&place, &[]).await;
@@ -255,7 +234,7 @@ async fn a_key_is_served_and_never_logged(database: impl Into<Access>) {
     assert_eq!(line(&place, &stranger_id).await[4], "-");
     assert!(log.contains(&format!("api_key:{id}")), "the log tells who it was");
     assert!(log.contains("an API key was refused"));
-    for secret in [&key[..52], &stranger[..52], &key[4..47], PEPPER] {
+    for secret in [&key[..52], &stranger[..52], &key[4..47]] {
         assert!(!log.contains(secret), "the log has a secret");
     }
     end(stripe).await;
@@ -282,10 +261,12 @@ async fn a_key_is_served_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_development_server_takes_keys_without_any_setting() {
-    let place = Place::new();
+    let mut place = Place::new();
+    place.unset("BILLFOLD_MASTER_KEYS");
     let (server, guide) = crate::dev::start(&place, &[]).await;
     let database = ["--database-url", "sqlite://.billfold/billfold.db"];
-    let arguments = [&["api-key", "create", "--project", "demo"][..], &database].concat();
+    let keys = ["--master-key-file", ".billfold/master-key"];
+    let arguments = [&["api-key", "create", "--project", "demo"][..], &database, &keys].concat();
     let key = place.run(&arguments).await.succeeded();
     assert_eq!(list_methods(&guide.api, "demo", key.trim()).await.0, 200);
     end(server).await;

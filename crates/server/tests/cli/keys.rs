@@ -178,6 +178,8 @@ async fn master_keys_are_rotated(database: impl Into<Access>) {
     place.set("BILLFOLD_MASTER_KEYS", &old_first);
     let process = place.start(&["serve"]);
     let url = format!("http://{}", ready_address(&process).await);
+    let create = ["api-key", "create", "--project", "shop"];
+    let api_key = place.run(&create).await.succeeded();
     let stop = tokio::sync::Notify::new();
     let token = |project: usize| issuer.token(&format!("p{project}"), "project:read");
     place.set("BILLFOLD_MASTER_KEYS", &new_first);
@@ -188,6 +190,7 @@ async fn master_keys_are_rotated(database: impl Into<Access>) {
             "{before}"
         );
         let told = place.run(&["keys", "rotate"]).await.succeeded();
+        assert!(told.contains("api_key_pepper: sealed anew"), "{told}");
         assert!(told.contains("9 of 9: shop: data key wrapped anew"), "{told}");
         assert!(told.contains("Wrapped anew: 9 of 9 projects."), "{told}");
         let young = place.run(&["keys", "rotate", "--data-keys"]).await.succeeded();
@@ -211,7 +214,8 @@ async fn master_keys_are_rotated(database: impl Into<Access>) {
         status_of(&after, MASTER_KEY).contains("may be taken away"),
         "{after}"
     );
-    assert!(status_of(&after, &new).contains("9  current"), "{after}");
+    // The projects' data keys, and what API keys are hashed with.
+    assert!(status_of(&after, &new).contains("10  current"), "{after}");
     place.set("BILLFOLD_MASTER_KEYS", &old_alone);
     let refused = place.run(&["serve"]).await.failed();
     let name = new.split(':').next().expect("a name");
@@ -220,7 +224,10 @@ async fn master_keys_are_rotated(database: impl Into<Access>) {
     assert!(status_of(&missing, &new).contains("MISSING"), "{missing}");
     place.set("BILLFOLD_MASTER_KEYS", &new);
     let process = place.start(&["serve"]);
-    ready_address(&process).await;
+    let url = format!("http://{}", ready_address(&process).await);
+    let path = format!("{url}/projects/shop/paymentMethods");
+    let (status, _) = call("GET", &path, api_key.trim(), None).await;
+    assert_eq!(status, 200, "API keys outlive the master key");
     end(process).await;
 }
 

@@ -195,8 +195,8 @@ fn powerless(operation: &Operation, scope: &str) -> Vec<(&'static str, u16, Opti
         corpus::token(&with(claims, "exp", START - 3600))
     };
     let stranger = corpus::sign_text(
-        &corpus::header().to_string(),
-        &forge::claims("demo", "alice", forge::ALL_SCOPES).to_string(),
+        corpus::header().to_string(),
+        forge::claims("demo", "alice", forge::ALL_SCOPES).to_string(),
         &corpus::KEYS.ed25519_stranger,
         Algorithm::EdDSA,
     );

@@ -140,8 +140,12 @@ impl World {
             reconciler: false,
             operators,
             workers: Some(1),
-            api_key_pepper: Some(api_keys::pepper()),
-            ..Settings::new(database.clone(), vault(), forge::verifier_config())
+            ..Settings::new(
+                database.clone(),
+                vault(),
+                api_keys::pepper(),
+                forge::verifier_config(),
+            )
         })
         .await
         .unwrap();

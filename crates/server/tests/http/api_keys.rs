@@ -21,7 +21,6 @@ on_every_database!(
     a_key_ends_when_it_expires_however_well_it_is_known,
     a_revoked_key_is_refused_by_every_instance_within_a_minute,
     the_last_use_is_shown_to_the_minute,
-    an_instance_without_a_pepper_takes_no_key,
     a_key_is_stored_nowhere,
 );
 
@@ -196,15 +195,6 @@ async fn the_last_use_is_shown_to_the_minute(backend: Backend) {
     list().await.expect(401);
     server.service().record_api_key_uses().await;
     recorded(START + 150).await;
-}
-
-async fn an_instance_without_a_pepper_takes_no_key(backend: Backend) {
-    let server = Server::with(backend).without_api_keys().start().await;
-    let key = issue(server.database(), "demo", PROJECT_SCOPES, None).await;
-    let expected = said(&server.request("GET", LIST).token("x").send().await.expect(401));
-    let answer = server.request("GET", LIST).token(&key.text).send().await;
-    assert_eq!(said(&answer), expected);
-    server.list("").await.expect(200);
 }
 
 async fn a_key_is_stored_nowhere(backend: Backend) {

@@ -1,11 +1,12 @@
 //! Projects over the operator API: made, changed, shut and opened, and what of it a tenant notices.
 
 use billfold_sandbox::account_of_key;
-use billfold_store::Projects;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Backend, Request, Response, Server, on_every_database,
+    Backend, Request, Response, Server,
+    master_keys::projects,
+    on_every_database,
     server::project_id,
     webhooks::{event, signature, webhook_secret},
 };
@@ -377,7 +378,7 @@ async fn every_instance_follows_within_ten_seconds(backend: Backend) {
     let server = Server::start(backend).await;
     assert_eq!(statuses(&server).await, OPEN);
     // By another instance, or from the command line.
-    let elsewhere = Projects::new(server.database().clone());
+    let elsewhere = projects(server.database());
     assert!(elsewhere.disable(&project_id("demo")).await.expect("it is shut"));
     server.clock.advance(10);
     assert_eq!(statuses(&server).await, SHUT);

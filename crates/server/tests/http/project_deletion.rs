@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use billfold_domain::{ProjectScope, ProjectStatus};
 use billfold_service::{DeletionProgress, Service};
-use billfold_store::{Operations, Projects};
+use billfold_store::Operations;
 use billfold_test_support::wait_for;
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Server, on_every_database, server::project_id};
+use crate::support::{Backend, Server, master_keys, on_every_database, server::project_id};
 
 on_every_database!(
     everything_is_detached_and_nothing_stays,
@@ -171,7 +171,7 @@ async fn whoever_comes_next_goes_on(backend: Backend) {
         matches!(first, DeletionProgress::AtStripe { failed: true, .. }),
         "{first:?}"
     );
-    let project = Projects::new(server.database().clone())
+    let project = master_keys::projects(server.database())
         .find(&project_id("demo"))
         .await;
     let project = project.expect("it is found").expect("it is there");
@@ -196,7 +196,7 @@ async fn an_outage_of_stripe_only_takes_time(backend: Backend) {
         .fault(json!({ "kind": "reset", "path": "/v1/", "count": 1_000 }))
         .await;
     delete(&server, "demo").await;
-    let projects = Projects::new(server.database().clone());
+    let projects = master_keys::projects(server.database());
     wait_for(WITHIN, "an attempt to fail", async || {
         stripe.faults_left_below(998).await.then_some(())
     })

@@ -4,7 +4,7 @@ mod instances;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use billfold_auth::{ApiKeyPepper, DevelopmentIssuer, OperatorTokenRequest, Scopes, TokenRequest};
+use billfold_auth::{DevelopmentIssuer, OperatorTokenRequest, Scopes, TokenRequest};
 use billfold_domain::{Clock as _, Origin, ProjectId, ProjectScope};
 use billfold_sandbox::Sandbox;
 use billfold_server::application::{Application, CorsOrigins, EdgeLimits, Settings};
@@ -56,7 +56,6 @@ pub(crate) struct ServerBuilder {
     proxied: bool,
     reconciler: bool,
     webhooks: Webhooks,
-    api_key_pepper: Option<ApiKeyPepper>,
 }
 
 /// What becomes of webhooks.
@@ -125,12 +124,6 @@ impl ServerBuilder {
         self
     }
 
-    /// Has no pepper, so takes no API key.
-    pub(crate) fn without_api_keys(mut self) -> Self {
-        self.api_key_pepper = None;
-        self
-    }
-
     /// Leaves the database without tables, so without projects.
     pub(crate) fn unmigrated(mut self) -> Self {
         self.migrated = false;
@@ -180,10 +173,10 @@ impl ServerBuilder {
             reconciler: self.reconciler,
             operators: Some(issuer.operator_verifier_config()),
             webhook_worker: (self.webhooks != Webhooks::Wait).then(impatient),
-            api_key_pepper: self.api_key_pepper,
             ..Settings::new(
                 database.database.clone(),
                 master_keys::vault([master_keys::CURRENT, master_keys::NEXT]),
+                api_keys::pepper(),
                 issuer.verifier_config(),
             )
         })
@@ -269,7 +262,6 @@ impl Server {
             reconciler: false,
             webhooks: Webhooks::Wait,
             proxied: false,
-            api_key_pepper: Some(api_keys::pepper()),
         }
     }
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use billfold_store::{
-    AccountUse, ChoreKind, Chores, MadeProject, NewWebhookEvent, Projects, ROWS_OF_DELETED_PROJECTS,
-    Remaining, StripeReads, WebhookEvents, WebhookObject,
+    AccountUse, ChoreKind, Chores, MadeProject, NewWebhookEvent, ROWS_OF_DELETED_PROJECTS, Remaining,
+    StripeReads, WebhookEvents, WebhookObject,
 };
 use rstest::rstest;
 

@@ -1,5 +1,7 @@
 //! Secrets in the database: sealed, bound to their row, and gone when they are wiped.
 
+use std::time::Duration;
+
 use billfold_domain::ProjectId;
 use billfold_store::{Database, NewProject, Projects, SecretsError, StoreError, WebhookSecrets};
 use billfold_vault::VaultError;
@@ -180,9 +182,14 @@ async fn credentials_are_wiped_with_their_keys(
         projects.create(&with_webhook_secrets(name), at(0)).await.unwrap();
     }
     let (shop, store) = (Tenant::of(&test.database, "shop"), new_project("store").id);
-    assert!(projects.wipe_credentials(&shop.scope).await.unwrap());
-    assert!(!projects.wipe_credentials(&shop.scope).await.unwrap());
     let id = shop.scope.project();
+    assert!(projects.begin_deletion(id).await.unwrap());
+    assert!(
+        projects
+            .finish_deletion(&shop.scope, Duration::ZERO)
+            .await
+            .unwrap()
+    );
     assert!(projects.find(id).await.unwrap().is_none());
     assert!(projects.data_keys(id).await.unwrap().is_empty());
     assert_eq!(secrets(&projects, &store).await.unwrap(), made_with("store"));

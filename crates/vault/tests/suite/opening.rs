@@ -1,7 +1,8 @@
 //! Sealed secrets and wrapped data keys: there and back, and nothing else opens.
 
 use billfold_vault::{
-    Column, DataKey, DataKeyVersion, Sealed, Standing, Vault, VaultError, WrappedDataKey, is_canonical,
+    Column, DataKey, DataKeyVersion, Sealed, SealedForInstallation, Standing, Vault, VaultError,
+    WrappedDataKey, is_canonical,
 };
 use proptest::prelude::*;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -110,6 +111,24 @@ fn a_data_key_opens_only_under_its_own_master_key() {
 }
 
 #[test]
+fn a_secret_of_the_installation_opens_by_its_name_and_under_its_key() {
+    let (a, b) = (line("a"), line("b"));
+    let first = vault(&[&a]);
+    let secret = SecretString::from("the pepper");
+    let sealed = first.seal_for_installation("pepper", &secret).unwrap();
+    assert_eq!(sealed.master_key(), &id("a"));
+    let open = |vault: &Vault, name: &str| {
+        let opened = vault.open_for_installation(name, &sealed);
+        opened.map(|secret| secret.expose_secret().to_owned())
+    };
+    assert_eq!(open(&vault(&[&b, &a]), "pepper").unwrap(), "the pepper");
+    assert_eq!(open(&first, "salt"), Err(VaultError::NotOpened));
+    assert_eq!(open(&vault(&[&line("a")]), "pepper"), Err(VaultError::NotOpened));
+    let unknown = VaultError::UnknownMasterKey(id("a"));
+    assert_eq!(open(&vault(&[&b]), "pepper"), Err(unknown));
+}
+
+#[test]
 fn a_check_value_proves_its_own_key_and_no_other() {
     let (a, b) = (line("a"), line("b"));
     let check = vault(&[&a]).check_value().unwrap();
@@ -146,9 +165,25 @@ fn every_flipped_bit_and_every_cut_is_found() {
         })
     };
     let wrapped = wrapped.to_string();
-    assert!(opens(&sealed) && unwraps(&wrapped), "as they are they open");
+    let pepper = SecretString::from("of all projects");
+    let shared = vault
+        .seal_for_installation("pepper", &pepper)
+        .unwrap()
+        .to_string();
+    let opens_shared = |text: &str| {
+        SealedForInstallation::parse(text)
+            .is_ok_and(|sealed| vault.open_for_installation("pepper", &sealed).is_ok())
+    };
+    assert!(
+        opens(&sealed) && unwraps(&wrapped) && opens_shared(&shared),
+        "as they are they open"
+    );
     let mut tried = 0;
-    for (text, opens) in [(&sealed, &opens as &dyn Fn(&str) -> bool), (&wrapped, &unwraps)] {
+    for (text, opens) in [
+        (&sealed, &opens as &dyn Fn(&str) -> bool),
+        (&wrapped, &unwraps),
+        (&shared, &opens_shared),
+    ] {
         for place in 0..text.len() * 8 {
             let mut bytes = text.clone().into_bytes();
             bytes[place / 8] ^= 1 << (place % 8);
@@ -216,15 +251,14 @@ proptest! {
     }
 
     #[test]
-    fn what_looks_like_an_envelope_is_read_back_as_it_was(text in "bf[sw]1\\.[0-9]{0,11}\\.[A-Za-z0-9_=.-]{0,90}") {
+    fn what_looks_like_an_envelope_is_read_back_as_it_was(text in "bf[isw]1\\.[0-9]{0,11}\\.[A-Za-z0-9_=.-]{0,90}") {
         for parsed in [
             Sealed::parse(&text).map(|sealed| sealed.to_string()),
             WrappedDataKey::parse(&text).map(|wrapped| wrapped.to_string()),
-        ] {
-            if let Ok(again) = parsed {
-                prop_assert_eq!(&again, &text);
-                prop_assert!(is_canonical(text.as_bytes()));
-            }
+            SealedForInstallation::parse(&text).map(|sealed| sealed.to_string()),
+        ].into_iter().flatten() {
+            prop_assert_eq!(&parsed, &text);
+            prop_assert!(is_canonical(text.as_bytes()));
         }
     }
 

@@ -3,15 +3,17 @@
 use std::io::Write as _;
 
 use billfold_auth::ApiKey;
-use billfold_domain::{ApiKeyId, ApiKeyName, ApiKeyScopes, Clock as _, ProjectStatus, SystemClock};
+use billfold_domain::{
+    ApiKeyId, ApiKeyName, ApiKeyScopes, AuditAction, AuditOutcome, Clock as _, ProjectStatus, SystemClock,
+};
 use billfold_store::NewApiKey;
 use clap::Args;
 use secrecy::ExposeSecret as _;
 use ulid::Ulid;
 
-use super::{Opened, ProjectArguments, expiry::ExpiryArguments, pepper::PepperArguments};
+use super::{Opened, ProjectArguments, expiry::ExpiryArguments, pepper};
 use crate::{
-    cli::{CommandError, print},
+    cli::{CommandError, master_keys::MasterKeyArguments, operator_log::OperatorLog, print},
     wire::time::rfc3339,
 };
 
@@ -33,13 +35,14 @@ pub(in crate::cli) struct Create {
     #[command(flatten)]
     expiry: ExpiryArguments,
     #[command(flatten)]
-    pepper: PepperArguments,
+    master_keys: MasterKeyArguments,
 }
 
 impl Create {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         let now = SystemClock.now();
         let expires_at = self.expiry.read(now)?;
+        let vault = self.master_keys.vault()?;
         let Opened {
             database,
             keys,
@@ -53,7 +56,7 @@ impl Create {
             )
             .into());
         }
-        let pepper = self.pepper.require(&database).await?;
+        let pepper = pepper::of_installation(&database, &vault).await?;
         let key = ApiKey::generate()?;
         let new = NewApiKey {
             id: ApiKeyId::parse(Ulid::generate().to_string())?,
@@ -62,7 +65,13 @@ impl Create {
             name: self.name,
             expires_at,
         };
+        let log = OperatorLog::start(&database);
+        let (action, begun) = (AuditAction::ApiKeyCreate, AuditOutcome::Begun);
+        log.record(scope.project(), action.clone(), &new.id, begun)
+            .await?;
         keys.create(&scope, &new, now).await?;
+        log.record(scope.project(), action, &new.id, AuditOutcome::Succeeded)
+            .await?;
         let (project, id, scopes) = (scope.project(), &new.id, new.scopes);
         let end = expires_at.map_or_else(
             || "until it is revoked".to_owned(),

@@ -1,11 +1,11 @@
 //! `billfold api-key revoke`
 
-use billfold_domain::{ApiKeyId, Clock as _, SystemClock};
+use billfold_domain::{ApiKeyId, AuditAction, AuditOutcome, Clock as _, SystemClock};
 use clap::Args;
 
 use super::ProjectArguments;
 use crate::{
-    cli::{CommandError, print},
+    cli::{CommandError, operator_log::OperatorLog, print},
     wire::time::rfc3339,
 };
 
@@ -23,7 +23,12 @@ impl Revoke {
         let Self { project, id } = self;
         let opened = project.open().await?;
         let project = opened.scope.project();
+        let log = OperatorLog::start(&opened.database);
+        let (action, begun) = (AuditAction::ApiKeyRevoke, AuditOutcome::Begun);
+        log.record(project, action.clone(), &id, begun).await?;
         let since = opened.keys.revoke(&opened.scope, &id, SystemClock.now()).await?;
+        let outcome = since.map_or(AuditOutcome::Refused, |_| AuditOutcome::Succeeded);
+        log.record(project, action, &id, outcome).await?;
         let since = since.ok_or_else(|| {
             format!(
                 "the project {project} has no API key of this id: billfold api-key list --project {project} shows those \

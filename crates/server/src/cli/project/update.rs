@@ -151,7 +151,7 @@ async fn of_pages(
         return Err(refused(id, ProjectError::BeingDeleted));
     }
     let log = OperatorLog::start(&installation.database);
-    let record = async |outcome| log.record(id, AuditAction::ProjectUpdate, outcome).await;
+    let record = async |outcome| log.record(id, AuditAction::ProjectUpdate, id, outcome).await;
     record(AuditOutcome::Begun).await?;
     let applied = cors.apply(&installation.database, id).await;
     record(if applied.is_ok() {

@@ -28,10 +28,10 @@ impl Server {
             workers: Some(1),
             reconciler: false,
             webhook_worker: None,
-            api_key_pepper: Some(api_keys::pepper()),
             ..Settings::new(
                 self.database.another_way_in().await,
                 master_keys::vault([master_keys::CURRENT, master_keys::NEXT]),
+                api_keys::pepper(),
                 self.issuer.verifier_config(),
             )
         })

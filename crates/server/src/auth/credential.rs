@@ -57,6 +57,7 @@ async fn of_api_key(request: &HttpRequest, text: &str) -> Result<Credential, Api
             ApiKeyError::Refused(reason) => refused(request, &reason),
             ApiKeyError::Failed(error) => ApiError::Service(error),
         })?;
+    tracing::debug!(api_key = %id, %project, "an API key was accepted");
     Ok(Credential {
         project,
         scopes: scopes_of(scopes),

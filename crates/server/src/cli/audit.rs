@@ -10,7 +10,7 @@ use billfold_store::{AuditEvents, Database, Projects, RefusedCallers};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{CommandError, DatabaseArguments, operator_log::OperatorLog, print};
+use super::{CommandError, DatabaseArguments, PoolerArguments, operator_log::OperatorLog, print};
 use crate::wire::{audit_event::AuditEventWire, time::rfc3339};
 
 /// How many events are deleted in one transaction, so that none holds up the writers for long.
@@ -67,8 +67,17 @@ struct Show {
     /// Prints instead the callers whom nobody could vouch for, and who are in no project's log.
     #[arg(long, env = "BILLFOLD_AUDIT_REFUSED_CALLERS")]
     refused_callers: bool,
+    /// The database: `postgres://user:password@host/name` or `sqlite://PATH`.
+    // A task has its own, so that this one may be missing.
+    #[arg(
+        long,
+        env = "BILLFOLD_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    database_url: Option<String>,
     #[command(flatten)]
-    database: Option<DatabaseArguments>,
+    pooler: PoolerArguments,
 }
 
 #[derive(Debug, Args)]
@@ -127,9 +136,12 @@ fn scope(project: ProjectId) -> ProjectScope {
 
 impl Show {
     async fn run(self) -> Result<(), CommandError> {
-        let arguments = self.database.clone();
-        let arguments = arguments.ok_or("which database? Give its URL with --database-url")?;
-        let database = connect(arguments).await?;
+        let database_url = self.database_url.clone();
+        let database = connect(DatabaseArguments {
+            database_url: database_url.ok_or("which database? Give its URL with --database-url")?,
+            pooler: self.pooler.clone(),
+        })
+        .await?;
         if self.refused_callers {
             if self.project.is_some() || self.user.is_some() || self.action.is_some() {
                 return Err(

@@ -42,6 +42,7 @@ async fn what_an_operator_does_is_written_down_and_shown(place: &mut Place) {
             name,
             "--stripe-publishable-key",
             "pk_test_shop",
+            "--offline",
         ];
         place.run_with_input(&create, SECRET_KEY).await.succeeded();
     }
@@ -51,6 +52,7 @@ async fn what_an_operator_does_is_written_down_and_shown(place: &mut Place) {
         "shop",
         "--stripe-publishable-key",
         "pk_test_shop",
+        "--offline",
     ];
     place.run_with_input(&again, SECRET_KEY).await.failed();
     let update = ["project", "update", "shop", "--stripe-webhook-secret-file", "-"];
@@ -127,7 +129,7 @@ async fn what_an_operator_does_is_written_down_and_shown(place: &mut Place) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_audit_log_on_sqlite() {
     let mut place = Place::new();
-    place.set("BILLFOLD_DATABASE_URL", place.sqlite());
+    place.set_database(place.sqlite());
     what_an_operator_does_is_written_down_and_shown(&mut place).await;
 }
 
@@ -135,6 +137,6 @@ async fn the_audit_log_on_sqlite() {
 async fn the_audit_log_on_postgres() {
     let database = PostgresDatabase::fresh("empty", async |_| Ok(())).await;
     let mut place = Place::new();
-    place.set("BILLFOLD_DATABASE_URL", database.url());
+    place.set_database(&database);
     what_an_operator_does_is_written_down_and_shown(&mut place).await;
 }

@@ -36,6 +36,7 @@ async fn more_projects(place: &Place) {
             &name,
             "--stripe-publishable-key",
             "pk_test_1",
+            "--offline",
         ];
         place
             .run_with_input(&arguments, &format!("sk_test_of_{name}"))
@@ -299,6 +300,7 @@ async fn a_project_that_does_not_open_holds_up_no_other() {
         "store",
         "--stripe-publishable-key",
         "pk_test_1",
+        "--offline",
     ];
     place
         .run_with_input(&arguments, "sk_test_of_store")

@@ -1,6 +1,6 @@
 //! A database whose secrets a version before sealing has written.
 
-use billfold_test_support::PostgresDatabase;
+use billfold_test_support::{APPLICATION_ROLE, PostgresDatabase};
 use tokio_postgres::NoTls;
 
 use crate::{
@@ -85,10 +85,11 @@ async fn migrate_seals_them_and_serve_waits_for_that() {
     );
 
     let sealed = place.run(&["migrate"]).await.succeeded();
-    assert_eq!(sealed, "Sealed the secrets of 1 projects.\n");
+    let granted = format!("The role {APPLICATION_ROLE} may work on it.\n");
+    assert_eq!(sealed, format!("Sealed the secrets of 1 projects.\n{granted}"));
     assert_eq!(
         place.run(&["migrate"]).await.succeeded(),
-        "The database is up to date.\n"
+        format!("The database is up to date.\n{granted}")
     );
     let shown = place.run(&["project", "show", "shop"]).await.succeeded();
     assert!(

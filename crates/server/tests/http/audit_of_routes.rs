@@ -109,6 +109,10 @@ async fn every_route_that_changes_something_is_written_down(backend: Backend) {
             assert!(route.action.is_none(), "{path}: what reads is not written down");
             continue;
         }
+        // Theirs are tried in `audit_of_operators`.
+        if path.starts_with("/operator/") {
+            continue;
+        }
         if NOT_WRITTEN_DOWN
             .iter()
             .any(|(m, p, _)| (*m, *p) == (method, path))

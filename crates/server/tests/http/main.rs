@@ -8,6 +8,7 @@ mod account_setup_intents;
 mod api_key_queries;
 mod api_keys;
 mod audit;
+mod audit_of_operators;
 mod audit_of_routes;
 mod audit_of_strangers;
 mod bulkheads;

@@ -1,12 +1,63 @@
 //! Databases of versions before sealing.
 
 use billfold_store::{SecretsError, StoreError};
+use billfold_test_support::{APPLICATION_ROLE, OWNER_ROLE};
 use rstest::rstest;
 
 use crate::{
-    harness::{Backend, Postgres, SqliteInFile, at, new_project},
-    sealed_credentials::{before_sealing, made_with, secrets},
+    harness::{Backend, Postgres, SqliteInFile, SqliteInMemory, TestDatabase, at, new_project},
+    sealed_credentials::{made_with, secrets},
 };
+
+/// Makes everything as an instance of a version before sealing has left it.
+async fn before_sealing(backend: Backend) -> TestDatabase {
+    let test = backend.empty().await;
+    let (folder, epoch, role) = match backend {
+        Postgres => ("postgres", "'epoch'", format!("set role {OWNER_ROLE};")),
+        SqliteInFile | SqliteInMemory => ("sqlite", "0", String::new()),
+    };
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../migrations")
+        .join(folder);
+    let execute = async |statements: &str| test.execute(&format!("{role}{statements}")).await;
+    execute(
+        "create table __diesel_schema_migrations
+            (version varchar(50) primary key not null, run_on timestamp not null default current_timestamp)",
+    )
+    .await;
+    for migration in [
+        "00000000000001_payment_methods",
+        "00000000000002_next_attempts",
+        "00000000000003_reliability",
+    ] {
+        execute(&std::fs::read_to_string(folder.join(migration).join("up.sql")).unwrap()).await;
+        let version = migration.split('_').next().unwrap();
+        execute(&format!(
+            "insert into __diesel_schema_migrations (version) values ('{version}')"
+        ))
+        .await;
+    }
+    for name in ["shop", "store"] {
+        execute(&format!(
+            "insert into projects (id, created_at) values ('{name}', {epoch});
+             insert into stripe_credentials
+                (project_id, secret_key, publishable_key, webhook_secret, previous_webhook_secret)
+             values ('{name}', 'sk_test_{name}', 'pk_test_{name}', 'whsec_current_{name}', 'whsec_previous_{name}')"
+        ))
+        .await;
+    }
+    test
+}
+
+/// Migrates as whoever owns the tables, and lets instances in.
+async fn migrate(test: &TestDatabase, backend: Backend) -> Vec<String> {
+    let owner = test.of_owner().await;
+    let applied = owner.migrate().await.unwrap().applied;
+    if backend == Postgres {
+        owner.grant_to(APPLICATION_ROLE).await.unwrap();
+    }
+    applied
+}
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -14,7 +65,7 @@ async fn plain_secrets_are_found_sealed_once_and_leave_no_trace(
     #[values(SqliteInFile, Postgres)] backend: Backend,
 ) {
     let test = before_sealing(backend).await;
-    let applied = test.database.migrate().await.unwrap().applied;
+    let applied = migrate(&test, backend).await;
     assert!(applied.contains(&"00000000000005".to_owned()), "{applied:?}");
     let projects = test.projects();
     let (shop, store) = (new_project("shop").id, new_project("store").id);

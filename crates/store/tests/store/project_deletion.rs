@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use billfold_domain::Origin;
 use billfold_store::{
-    AccountUse, ChoreKind, Chores, MadeProject, NewWebhookEvent, ROWS_OF_DELETED_PROJECTS, Remaining,
-    StripeReads, WebhookEvents, WebhookObject,
+    AccountUse, ChoreKind, Chores, CorsOrigins, MadeProject, NewWebhookEvent, ROWS_OF_DELETED_PROJECTS,
+    Remaining, StripeReads, WebhookEvents, WebhookObject,
 };
 use rstest::rstest;
 
@@ -12,6 +13,13 @@ use crate::harness::{
     Backend, Postgres, SqliteInFile, Tenant, TestDatabase, at, card, creation, method_id, new_project,
     setup_intent_creation,
 };
+
+/// What goes with the rows, all at once.
+const GO_AT_ONCE: [&str; 1] = ["cors_origins"];
+/// What every call to Stripe needs, to the last.
+const GO_LAST: [&str; 2] = ["stripe_credentials", "project_data_keys"];
+/// What was done stays known.
+const STAYS: &str = "audit_events";
 
 /// Every table with rows of a project, by what the database says of itself.
 async fn tables_of_projects(backend: Backend, test: &TestDatabase) -> BTreeSet<String> {
@@ -64,12 +72,24 @@ async fn fill(test: &TestDatabase, demo: &Tenant) {
         .await
         .unwrap();
     let time = "(select created_at from projects where id = 'demo')";
+    let hash = "a".repeat(64);
     test.execute(&format!(
         "insert into idempotency_keys
          (project_id, route, key, fingerprint, operation_id, fence, lease_expires_at, created_at)
-         values ('demo', 'r', 'k', 'f', 'o', 1, {time}, {time})"
+         values ('demo', 'r', 'k', 'f', 'o', 1, {time}, {time});
+         insert into api_keys (project_id, id, hash, scopes, created_at)
+         values ('demo', 'key_1', '{hash}', 'project:read', {time});
+         insert into rate_limits (project_id, subject, kind, full_at)
+         values ('demo', 'anna', 'setupIntents', {time});
+         insert into audit_events (project_id, id, created_at, caller_kind, action, outcome)
+         values ('demo', 'aud_1', {time}, 'system', 'project.update', 'succeeded')"
     ))
     .await;
+    let origin = Origin::parse("https://app.example.com").unwrap();
+    CorsOrigins::new(test.database.clone())
+        .replace(&demo.scope, &[origin])
+        .await
+        .unwrap();
 }
 
 #[rstest]
@@ -85,9 +105,15 @@ async fn every_table_of_a_tenant_is_emptied_and_the_credentials_last(
     let projects = test.projects();
     let id = demo.scope.project();
 
-    // A table that comes to the schema must be put into the list, or into what is kept until the end.
+    // A table that comes to the schema must be put into the list, or into what goes otherwise or stays.
     let mut known: BTreeSet<String> = ROWS_OF_DELETED_PROJECTS.map(str::to_owned).into();
-    known.insert("stripe_credentials".to_owned());
+    known.extend(
+        GO_AT_ONCE
+            .into_iter()
+            .chain(GO_LAST)
+            .chain([STAYS])
+            .map(str::to_owned),
+    );
     assert_eq!(tables_of_projects(backend, &test).await, known);
     for table in &known {
         assert!(
@@ -122,7 +148,7 @@ async fn every_table_of_a_tenant_is_emptied_and_the_credentials_last(
     while projects.remove_rows(&demo.scope, 1).await.unwrap() > 0 {
         assert_eq!(rows_of(&test, "stripe_credentials", "demo").await, 1);
     }
-    for table in ROWS_OF_DELETED_PROJECTS {
+    for table in ROWS_OF_DELETED_PROJECTS.into_iter().chain(GO_AT_ONCE) {
         assert_eq!(rows_of(&test, table, "demo").await, 0, "{table}");
     }
     assert!(
@@ -131,7 +157,10 @@ async fn every_table_of_a_tenant_is_emptied_and_the_credentials_last(
             .await
             .unwrap()
     );
-    assert_eq!(rows_of(&test, "stripe_credentials", "demo").await, 0);
+    for table in GO_LAST {
+        assert_eq!(rows_of(&test, table, "demo").await, 0, "{table}");
+    }
+    assert_eq!(rows_of(&test, STAYS, "demo").await, 1);
     assert!(projects.is_deleted(id).await.unwrap());
     assert!(projects.find(id).await.unwrap().is_none());
     assert!(!projects.begin_deletion(id).await.unwrap());

@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
     harness::{
-        Backend, KEY_A, Postgres, SqliteInFile, SqliteInMemory, Tenant, TestDatabase, at, fresh_postgres,
-        new_project, patient, vault,
+        Backend, KEY_A, Postgres, SqliteInFile, SqliteInMemory, Tenant, at, fresh_postgres, new_project,
+        patient, vault,
     },
     recording::Recorder,
 };
@@ -220,48 +220,4 @@ async fn a_data_key_that_is_needed_cannot_be_deleted() {
     );
     drop(client);
     driving.await.unwrap().unwrap();
-}
-
-/// Makes everything as an instance of a version before sealing has left it.
-pub(crate) async fn before_sealing(backend: Backend) -> TestDatabase {
-    let test = backend.empty().await;
-    let folder = match backend {
-        Postgres => "postgres",
-        SqliteInFile | SqliteInMemory => "sqlite",
-    };
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../migrations")
-        .join(folder);
-    test.execute(
-        "create table __diesel_schema_migrations
-            (version varchar(50) primary key not null, run_on timestamp not null default current_timestamp)",
-    )
-    .await;
-    for migration in [
-        "00000000000001_payment_methods",
-        "00000000000002_next_attempts",
-        "00000000000003_reliability",
-    ] {
-        let up = std::fs::read_to_string(folder.join(migration).join("up.sql")).unwrap();
-        test.execute(&up).await;
-        let version = migration.split('_').next().unwrap();
-        test.execute(&format!(
-            "insert into __diesel_schema_migrations (version) values ('{version}')"
-        ))
-        .await;
-    }
-    let epoch = match backend {
-        Postgres => "'epoch'",
-        SqliteInFile | SqliteInMemory => "0",
-    };
-    for name in ["shop", "store"] {
-        test.execute(&format!(
-            "insert into projects (id, created_at) values ('{name}', {epoch});
-             insert into stripe_credentials
-                (project_id, secret_key, publishable_key, webhook_secret, previous_webhook_secret)
-             values ('{name}', 'sk_test_{name}', 'pk_test_{name}', 'whsec_current_{name}', 'whsec_previous_{name}')"
-        ))
-        .await;
-    }
-    test
 }

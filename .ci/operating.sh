@@ -81,7 +81,7 @@ blocks() {
     ' "$page"
 }
 ln -s "$binary" "$work/bin/billfold"
-export PATH=$work/bin:$PATH
+export PATH=$work/bin:$PATH:$programs
 blocks sh | sed \
     -e "s|^export PGHOST=.*|export PGHOST=127.0.0.1 PGPORT=$port PGUSER=postgres|" \
     -e "s|^DATABASE=.*|DATABASE=127.0.0.1:$port/billfold|" \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the checks need and the machine lacks: a C compiler, curl, patch, Python's venv, Node.js, PostgreSQL's server, PgBouncer,
-# the proxies nginx and haproxy, of Rust's own parts the formatter and the linter, and cargo-deny.
+# Installs what the checks need and the machine lacks: a C compiler, curl, OpenSSL's program, patch, Python's venv, Node.js, PostgreSQL's
+# server, PgBouncer, the proxies nginx and haproxy, of Rust's own parts the formatter and the linter, and cargo-deny.
 set -euo pipefail
 
 has_postgresql() {
@@ -14,6 +14,7 @@ has_postgresql() {
 packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
 command -v curl >/dev/null || packages+=(curl ca-certificates)
+command -v openssl >/dev/null || packages+=(openssl)
 command -v python3 >/dev/null || packages+=(python3)
 command -v patch >/dev/null || packages+=(patch)
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)

@@ -53,7 +53,7 @@ fn write(text: &mut String, found: &[Found], dry_run: bool, now: UtcTimestamp) -
     } else {
         writeln!(
             text,
-            "{projects} projects, and {to_look_at} of them need a person: see docs/operating.md."
+            "{projects} projects, and {to_look_at} of them need a person: see docs/running.md."
         )
     }
 }

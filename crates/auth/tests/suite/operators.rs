@@ -82,8 +82,8 @@ async fn a_tenants_token_is_never_an_operators() {
     assert_eq!(operators.verify(&long, at(0)), Err(TokenError::TooLong));
 }
 
-#[tokio::test]
-async fn an_operators_token_is_never_a_tenants() {
+#[test]
+fn an_operators_token_is_never_a_tenants() {
     let verifier = verifier();
     for (what, claims, error) in [
         ("as it is", operator_claims(), TokenError::AudienceOther),

@@ -47,12 +47,12 @@ pub enum KeyError {
         /// The one algorithm of keys of this type.
         pinned: &'static str,
     },
-    /// `use` is not `sig`.
-    #[error("is not for signatures (its use is not sig): remove it from the set")]
-    NotForSignatures,
-    /// `key_ops` does not contain `verify`.
-    #[error("is not for verifying (its key_ops do not contain verify): remove it from the set")]
-    NotForVerifying,
+    /// `use` is neither `sig` nor `enc`.
+    #[error("has an unknown use: write sig for a key that signs tokens, or leave use out")]
+    UseUnknown,
+    /// `key_ops` is no list of names.
+    #[error("has key_ops that are no list of names: write [\"verify\"], or leave key_ops out")]
+    OperationsMalformed,
     /// A member that makes up the key is missing or malformed.
     #[error("has a missing or malformed {0}: export the key again as a JWK (base64url without padding)")]
     MemberInvalid(&'static str),
@@ -78,6 +78,19 @@ pub(crate) const DEVELOPMENT_KEY_PREFIX: &str = "development-";
 /// Members that only a private key has (RFC 7518, section 6; RFC 8037, section 2).
 const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
+/// The algorithms by which a public key encrypts (RFC 7518, section 4.1).
+const ENCRYPTION_ALGORITHMS: [&str; 9] = [
+    "RSA1_5",
+    "RSA-OAEP",
+    "RSA-OAEP-256",
+    "RSA-OAEP-384",
+    "RSA-OAEP-512",
+    "ECDH-ES",
+    "ECDH-ES+A128KW",
+    "ECDH-ES+A192KW",
+    "ECDH-ES+A256KW",
+];
+
 /// A public key, pinned to one algorithm.
 #[derive(Debug)]
 pub(crate) struct PublicKey {
@@ -87,16 +100,12 @@ pub(crate) struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a JWK (RFC 7517).
-    pub(crate) fn from_jwk(jwk: &Map<String, Value>, development_allowed: bool) -> Result<Self, KeyError> {
-        let id = jwk.get("kid").ok_or(KeyError::IdMissing)?;
-        let id = id
-            .as_str()
-            .filter(|id| is_key_id(id))
-            .ok_or(KeyError::IdInvalid)?;
-        if id.starts_with(DEVELOPMENT_KEY_PREFIX) && !development_allowed {
-            return Err(KeyError::Development);
-        }
+    /// Reads a JWK (RFC 7517). `None` for one that says that it is for something else than verifying signatures: many
+    /// issuers publish the key that others encrypt with beside those that they sign with.
+    pub(crate) fn from_jwk(
+        jwk: &Map<String, Value>,
+        development_allowed: bool,
+    ) -> Result<Option<Self>, KeyError> {
         let kty = jwk
             .get("kty")
             .and_then(Value::as_str)
@@ -107,7 +116,17 @@ impl PublicKey {
         if PRIVATE_MEMBERS.into_iter().any(|member| jwk.contains_key(member)) {
             return Err(KeyError::PrivateMaterial);
         }
-        check_purpose(jwk)?;
+        if !is_for_verifying(jwk)? {
+            return Ok(None);
+        }
+        let id = jwk.get("kid").ok_or(KeyError::IdMissing)?;
+        let id = id
+            .as_str()
+            .filter(|id| is_key_id(id))
+            .ok_or(KeyError::IdInvalid)?;
+        if id.starts_with(DEVELOPMENT_KEY_PREFIX) && !development_allowed {
+            return Err(KeyError::Development);
+        }
         let (algorithm, key) = match kty {
             "OKP" => (Algorithm::EdDSA, ed25519(jwk)?),
             "EC" => (Algorithm::ES256, p256(jwk)?),
@@ -118,11 +137,11 @@ impl PublicKey {
         if jwk.get("alg").is_some_and(|alg| alg.as_str() != Some(pinned)) {
             return Err(KeyError::AlgorithmUnsupported { pinned });
         }
-        Ok(Self {
+        Ok(Some(Self {
             id: id.into(),
             algorithm,
             key,
-        })
+        }))
     }
 
     /// The key's only algorithm, as a header writes it.
@@ -146,24 +165,29 @@ const fn algorithm_name(algorithm: Algorithm) -> &'static str {
     }
 }
 
-fn check_purpose(jwk: &Map<String, Value>) -> Result<(), KeyError> {
-    if jwk
-        .get("use")
-        .is_some_and(|purpose| purpose.as_str() != Some("sig"))
-    {
-        return Err(KeyError::NotForSignatures);
-    }
-    let verifies = |operations: &Value| {
-        operations.as_array().is_some_and(|operations| {
-            operations
-                .iter()
-                .any(|operation| operation.as_str() == Some("verify"))
-        })
+/// Whether the key may verify signatures, by all that it says of its purpose. What cannot be read is refused: it might
+/// have been meant to keep the key from it.
+fn is_for_verifying(jwk: &Map<String, Value>) -> Result<bool, KeyError> {
+    let by_use = match jwk.get("use").map(Value::as_str) {
+        None | Some(Some("sig")) => true,
+        Some(Some("enc")) => false,
+        Some(_) => return Err(KeyError::UseUnknown),
     };
-    if jwk.get("key_ops").is_some_and(|operations| !verifies(operations)) {
-        return Err(KeyError::NotForVerifying);
-    }
-    Ok(())
+    let by_operations = match jwk.get("key_ops") {
+        None => true,
+        Some(operations) => {
+            let operations = operations.as_array().ok_or(KeyError::OperationsMalformed)?;
+            if !operations.iter().all(Value::is_string) {
+                return Err(KeyError::OperationsMalformed);
+            }
+            operations.iter().any(|operation| operation == "verify")
+        }
+    };
+    let by_algorithm = jwk
+        .get("alg")
+        .and_then(Value::as_str)
+        .is_none_or(|algorithm| !ENCRYPTION_ALGORITHMS.contains(&algorithm));
+    Ok(by_use && by_operations && by_algorithm)
 }
 
 fn curve(jwk: &Map<String, Value>, supported: &str) -> Result<(), KeyError> {

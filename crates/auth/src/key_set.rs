@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{KeyError, KeySetError, MAXIMUM_KEY_SET_LENGTH, MAXIMUM_KEYS, key::PublicKey, strict_json};
 
-/// Usable keys, each with an id of its own; perhaps none.
+/// The keys that verify signatures, each with an id of its own; perhaps none.
 #[derive(Debug)]
 pub(crate) struct KeySet {
     keys: Vec<PublicKey>,
@@ -36,7 +36,8 @@ impl KeySet {
             let read = || {
                 let jwk = entry.as_object().ok_or(KeyError::NotAnObject)?;
                 let key = PublicKey::from_jwk(jwk, development_allowed)?;
-                if keys.iter().any(|other| other.id == key.id) {
+                let has_id_of_another = |key: &PublicKey| keys.iter().any(|other| other.id == key.id);
+                if key.as_ref().is_some_and(has_id_of_another) {
                     return Err(KeyError::IdRepeated);
                 }
                 Ok(key)
@@ -45,7 +46,7 @@ impl KeySet {
                 number: index + 1,
                 error,
             })?;
-            keys.push(key);
+            keys.extend(key);
         }
         Ok(Self { keys, generation })
     }

@@ -98,8 +98,8 @@ pub enum KeySetError {
     /// `keys` is missing or no array.
     #[error("the key set has no array named keys: it must be one object, {{\"keys\":[…]}}")]
     KeysMissing,
-    /// `keys` is empty. Only the first set is refused for it: a later one revokes every key.
-    #[error("the key set is empty: add the public key that signs the issuer's tokens")]
+    /// No entry of `keys` is for verifying signatures. Only the first set is refused for it: a later one revokes every key.
+    #[error("the key set has no key for signatures: add the public key that signs the issuer's tokens")]
     Empty,
     /// More keys than [`MAXIMUM_KEYS`].
     #[error(

@@ -71,7 +71,7 @@ impl KeysInForce {
         let generation = self.generation() + 1;
         let set = KeySet::parse(text, generation, self.development_allowed)?;
         if set.len() == 0 {
-            tracing::error!(issuer = %self.issuer, "the issuer's key set is empty now: none of its tokens is accepted");
+            tracing::error!(issuer = %self.issuer, "the issuer's key set has no key for signatures now: none of its tokens is accepted");
         } else {
             tracing::info!(issuer = %self.issuer, keys = set.len(), "the issuer's key set was replaced");
         }

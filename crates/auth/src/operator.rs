@@ -66,15 +66,13 @@ impl OperatorVerifier {
         token: &str,
         now: UtcTimestamp,
     ) -> Result<OperatorToken, TokenError> {
-        let refusal = match self.judge(token, now) {
-            Ok(verified) => return Ok(verified),
-            Err(refusal) => refusal,
-        };
-        let Some(landing) = refusal.landing else {
-            return Err(refusal.error);
-        };
-        landing.wait().await;
-        self.verify(token, now)
+        match self.judge(token, now) {
+            Ok(verified) => Ok(verified),
+            Err(refusal) => {
+                refusal.await_key().await?;
+                self.verify(token, now)
+            }
+        }
     }
 
     fn judge(&self, token: &str, now: UtcTimestamp) -> Result<OperatorToken, Refusal> {

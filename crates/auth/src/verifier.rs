@@ -84,15 +84,13 @@ impl Verifier {
         token: &str,
         now: UtcTimestamp,
     ) -> Result<VerifiedToken, TokenError> {
-        let refusal = match self.judge(token, now) {
-            Ok(verified) => return Ok(verified),
-            Err(refusal) => refusal,
-        };
-        let Some(landing) = refusal.landing else {
-            return Err(refusal.error);
-        };
-        landing.wait().await;
-        self.verify(token, now)
+        match self.judge(token, now) {
+            Ok(verified) => Ok(verified),
+            Err(refusal) => {
+                refusal.await_key().await?;
+                self.verify(token, now)
+            }
+        }
     }
 
     /// Fetches every key set that is due at this time, or asked for: what [`Verifier::keep_fresh`] does by itself.
@@ -220,6 +218,14 @@ impl Verifier {
 pub(crate) struct Refusal {
     pub(crate) error: TokenError,
     pub(crate) landing: Option<Landing>,
+}
+
+impl Refusal {
+    /// Waits for the fetch, if one is under way; else it stands.
+    pub(crate) async fn await_key(self) -> Result<(), TokenError> {
+        self.landing.ok_or(self.error)?.wait().await;
+        Ok(())
+    }
 }
 
 impl From<TokenError> for Refusal {

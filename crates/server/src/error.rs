@@ -1,4 +1,8 @@
-//! What a request can be refused for, and how each face says it. One table a face.
+//! What a request can be refused for: the status and the words that the faces have in common. How each says it is in a
+//! table of its own.
+
+mod account_face;
+mod project_face;
 
 use std::{fmt, marker::PhantomData, time::Duration};
 
@@ -8,18 +12,11 @@ use actix_web::{
 };
 use billfold_auth::Scope;
 use billfold_service::{ProjectError, ServiceError, WebhookError};
-use billfold_stripe::{CardError, CardErrorCode, DeclineCode};
 
-use crate::{
-    rate_limit,
-    reply::Reply,
-    wire::{
-        account::{AccountErrorWire, ValidationWire},
-        fault::{FaultKind, PropertyFault},
-        idempotency_key,
-        project_error::{ProjectErrorWire, PropertyErrorDetailWire},
-    },
-};
+pub(crate) use account_face::AccountFace;
+pub(crate) use project_face::{ProjectFace, code_for_the_audit_log};
+
+use crate::{rate_limit, reply::Reply, wire::fault::PropertyFault};
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -134,15 +131,6 @@ impl<F: Face> ResponseError for FaceError<F> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RefusalCode(pub(crate) &'static str);
 
-/// The most exact word for an error that the project API has: its code, or else its type.
-pub(crate) fn code_for_the_audit_log(error: &ApiError) -> &'static str {
-    details(error)
-        .first()
-        .map(|detail| detail.code)
-        .or_else(|| code(error))
-        .unwrap_or_else(|| error_type(error, refusal(error).status))
-}
-
 /// What both faces have in common: the status, and the words where they do not differ.
 struct Refusal {
     status: StatusCode,
@@ -232,25 +220,6 @@ fn sentence(text: &str) -> String {
     format!("{first}{}.", characters.as_str())
 }
 
-/// The code of an operator's error and the property at fault, where it is one.
-fn project_code(error: &ProjectError) -> (&'static str, Option<&'static str>) {
-    use ProjectError as E;
-    match error {
-        E::AlreadyExists => ("projectAlreadyExists", Some("id")),
-        E::NameRetired => ("projectNameRetired", Some("id")),
-        E::BeingDeleted => ("projectBeingDeleted", None),
-        E::ModesDiffer { .. } => ("stripeKeyModesDiffer", Some("secretKey")),
-        E::ModeFixed { .. } => ("projectModeFixed", None),
-        E::KeyRefused => ("stripeKeyRefused", Some("secretKey")),
-        E::KeyLacksPermission => ("stripeKeyLacksPermission", Some("secretKey")),
-        E::AccountNotReachable { .. } => ("stripeAccountNotReachable", Some("connectedAccount")),
-        E::AccountTaken => ("stripeAccountTaken", None),
-        E::AccountFixed | E::LookNeeded => ("projectAccountFixed", None),
-        // These are told as any use case's.
-        E::NotFound | E::StripeUnavailable { .. } | E::Service(_) => ("propertyInvalid", None),
-    }
-}
-
 fn summary(faults: &[PropertyFault]) -> String {
     match faults {
         [] => "The body must be a JSON object.".to_owned(),
@@ -291,177 +260,4 @@ fn whole_seconds(duration: Duration) -> u64 {
         .clamp(1, 3600)
         .try_into()
         .unwrap_or(3600)
-}
-
-/// The project API: camel case, an error object with a type, a code and details.
-#[derive(Debug)]
-pub(crate) struct ProjectFace;
-
-impl Face for ProjectFace {
-    fn refuse(error: &ApiError) -> Reply {
-        let Refusal { status, message } = refusal(error);
-        let details = details(error);
-        let wire = ProjectErrorWire {
-            object: "error",
-            error_type: error_type(error, status),
-            code: details.first().map(|detail| detail.code).or_else(|| code(error)),
-            message,
-            hint: hint(error),
-            details,
-        };
-        with_headers(Reply::json(status, &wire), error)
-    }
-}
-
-fn error_type(error: &ApiError, status: StatusCode) -> &'static str {
-    match (error, status) {
-        (ApiError::MethodNotAllowed(_), _) => "notImplemented",
-        (_, StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) => {
-            "malformed"
-        }
-        (_, StatusCode::UNAUTHORIZED) => "unauthenticated",
-        (_, StatusCode::FORBIDDEN) => "permissionDenied",
-        (_, StatusCode::NOT_FOUND) => "notFound",
-        (_, StatusCode::CONFLICT) => "conflict",
-        (_, StatusCode::UNPROCESSABLE_ENTITY) => "invalid",
-        (_, StatusCode::TOO_MANY_REQUESTS) => "tooManyRequests",
-        (_, StatusCode::SERVICE_UNAVAILABLE) => "serviceUnavailable",
-        _ => "internal",
-    }
-}
-
-/// The code of an error that has no details.
-fn code(error: &ApiError) -> Option<&'static str> {
-    match error {
-        ApiError::Invalid(_) => Some("propertyInvalid"),
-        ApiError::Service(ServiceError::LimitReached) => Some("paymentMethodLimitReached"),
-        ApiError::Service(ServiceError::Declined(card)) => Some(card_code(card)),
-        ApiError::Service(ServiceError::KeyReused) => Some("idempotencyKeyReused"),
-        ApiError::Project(error) => Some(project_code(error).0),
-        _ => None,
-    }
-}
-
-fn card_code(card: &CardError) -> &'static str {
-    match (&card.code, &card.decline_code) {
-        (
-            CardErrorCode::ExpiredCard | CardErrorCode::InvalidExpiryMonth | CardErrorCode::InvalidExpiryYear,
-            _,
-        ) => "paymentCardExpired",
-        (CardErrorCode::IncorrectCvc | CardErrorCode::InvalidCvc, _) => "paymentCardCvcInvalid",
-        (CardErrorCode::IncorrectNumber | CardErrorCode::InvalidNumber, _) => "paymentCardNumberInvalid",
-        (CardErrorCode::CardDeclined, Some(DeclineCode::InsufficientFunds)) => "paymentCardInsufficientFunds",
-        (CardErrorCode::CardDeclined, Some(DeclineCode::CardNotSupported)) => "paymentCardNotSupported",
-        (CardErrorCode::CardDeclined, _) => "paymentCardDeclined",
-        _ => "paymentMethodDeclined",
-    }
-}
-
-fn hint(error: &ApiError) -> Option<&'static str> {
-    match error {
-        ApiError::Service(ServiceError::NotUsable) => Some(
-            "Collect the card with Stripe.js and a setup intent of this user, then save its payment method once.",
-        ),
-        ApiError::Service(ServiceError::Declined(_)) => Some("Ask the user for another card."),
-        ApiError::Service(ServiceError::LimitReached) => {
-            Some("Delete one of the user's payment methods first.")
-        }
-        ApiError::Service(ServiceError::TooManyRequests(_)) => {
-            Some("Send the request again after the time in Retry-After.")
-        }
-        ApiError::Service(ServiceError::KeyReused) => {
-            Some("Make a new key for every new request, and send the same key only to repeat one.")
-        }
-        _ => None,
-    }
-}
-
-fn details(error: &ApiError) -> Vec<PropertyErrorDetailWire> {
-    let on = |code, property: &str, message: String| {
-        vec![PropertyErrorDetailWire {
-            object: "propertyErrorDetail",
-            code,
-            message,
-            property: property.to_owned(),
-        }]
-    };
-    match error {
-        ApiError::Invalid(faults) => faults
-            .iter()
-            .flat_map(|fault| on(fault.kind.code(), &fault.property, fault.message()))
-            .collect(),
-        ApiError::Service(service_error) => {
-            let message = service_refusal(service_error).1;
-            match service_error {
-                ServiceError::AlreadyExists => on("paymentMethodAlreadyExists", "id", message),
-                ServiceError::NotUsable => on("paymentMethodNotUsable", "id", message),
-                ServiceError::TypeNotSupported => on("paymentMethodTypeNotSupported", "id", message),
-                _ => Vec::new(),
-            }
-        }
-        ApiError::Project(error) => match project_code(error) {
-            (code, Some(property)) => on(code, property, sentence(&error.to_string())),
-            (_, None) => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
-}
-
-/// The account API: snake case, a message, and messages by field where a field is wrong.
-#[derive(Debug)]
-pub(crate) struct AccountFace;
-
-impl Face for AccountFace {
-    fn refuse(error: &ApiError) -> Reply {
-        // A body that cannot be read counts as one without an id.
-        if matches!(error, ApiError::Malformed(_)) {
-            return Self::refuse(&ApiError::Invalid(vec![PropertyFault::required("id")]));
-        }
-        let Refusal { status, message } = refusal(error);
-        if let Some(wire) = ValidationWire::new(id_message(error), key_message(error)) {
-            return Reply::json(status, &wire);
-        }
-        let status = match error {
-            // A card that is not there any more, from the point of view of a page that shows it.
-            ApiError::Service(ServiceError::NotFound) => StatusCode::GONE,
-            _ => status,
-        };
-        with_headers(Reply::json(status, &AccountErrorWire { message }), error)
-    }
-}
-
-fn is_of_key(fault: &PropertyFault) -> bool {
-    fault.property == idempotency_key::NAME
-}
-
-/// What is wrong with the field `id`, where it is that.
-fn id_message(error: &ApiError) -> Option<String> {
-    let message = match error {
-        ApiError::Invalid(faults) => match faults.iter().find(|fault| !is_of_key(fault)) {
-            None if !faults.is_empty() => return None,
-            None => "The id field is required.",
-            Some(fault) => match fault.kind {
-                FaultKind::Required => "The id field is required.",
-                FaultKind::WrongType => "The id field must be a string.",
-                FaultKind::Invalid | FaultKind::Unknown => "The selected id is invalid.",
-            },
-        },
-        ApiError::Service(
-            ServiceError::AlreadyExists | ServiceError::NotUsable | ServiceError::TypeNotSupported,
-        ) => "The selected id is invalid.",
-        _ => return None,
-    };
-    Some(message.to_owned())
-}
-
-/// What is wrong with the idempotency key, where it is that.
-fn key_message(error: &ApiError) -> Option<String> {
-    match error {
-        ApiError::Invalid(faults) => faults
-            .iter()
-            .find(|fault| is_of_key(fault))
-            .map(PropertyFault::message),
-        ApiError::Service(error @ ServiceError::KeyReused) => Some(service_refusal(error).1),
-        _ => None,
-    }
 }

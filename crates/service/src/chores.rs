@@ -90,43 +90,26 @@ pub(crate) async fn run(parts: Weak<Parts>, mut stopped: watch::Receiver<bool>) 
         {
             tracing::warn!(?error, "new projects cannot be looked for");
         }
-        for (places, schedule) in &places {
+        for &(ref places, schedule) in &places {
             let began = Instant::now();
             let due = parts.chores.projects_due(schedule.kind).await;
             looks += began.elapsed();
             match due {
-                Ok(projects) => begin(&parts, places, schedule, projects, &stopped),
+                Ok(projects) => places.begin(
+                    schedule.kind.as_str(),
+                    projects,
+                    &stopped,
+                    |project, interruption| {
+                        let parts = Arc::clone(&parts);
+                        async move { parts.do_chore(&project, schedule, interruption).await }
+                    },
+                ),
                 Err(error) => tracing::warn!(%error, "chores cannot be looked for"),
             }
         }
     }
     for (places, _) in &places {
         places.all_free().await;
-    }
-}
-
-fn begin(
-    parts: &Arc<Parts>,
-    places: &Places,
-    schedule: &'static Schedule,
-    projects: Vec<ProjectId>,
-    stopped: &watch::Receiver<bool>,
-) {
-    for project in projects {
-        let Some(place) = places.take(&project) else {
-            continue;
-        };
-        let parts = Arc::clone(parts);
-        let interruption = Interruption::of(stopped.clone());
-        tokio::spawn(async move {
-            match parts.do_chore(&project, schedule, interruption).await {
-                Ok(()) | Err(ServiceError::ProjectNotFound) => {}
-                Err(error) => {
-                    tracing::warn!(%project, chore = schedule.kind.as_str(), ?error, "a chore waits");
-                }
-            }
-            drop(place);
-        });
     }
 }
 

@@ -1,10 +1,12 @@
 //! How many projects one kind of background work is done for at once.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, future::Future, sync::Arc};
 
 use billfold_domain::ProjectId;
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::{ServiceError, interruption::Interruption};
 
 /// A bounded number of places, of which a project takes one at most: one whose Stripe hangs holds up no other.
 pub(crate) struct Places {
@@ -14,7 +16,7 @@ pub(crate) struct Places {
 }
 
 /// A project's place. It is free again when this is dropped, however the work ended.
-pub(crate) struct Place {
+struct Place {
     project: ProjectId,
     at_work: Arc<Mutex<HashSet<ProjectId>>>,
     _permit: OwnedSemaphorePermit,
@@ -29,8 +31,34 @@ impl Places {
         }
     }
 
-    /// Takes a place for the project, unless it has one or none is free: then it waits for a later round.
-    pub(crate) fn take(&self, project: &ProjectId) -> Option<Place> {
+    /// Begins the work of each project that gets a place, to be interrupted when all work is told to stop. Any other waits
+    /// for a later round, as one does whose work fails; one that is shut or gone has none.
+    pub(crate) fn begin<Work>(
+        &self,
+        kind: &'static str,
+        projects: Vec<ProjectId>,
+        stopped: &watch::Receiver<bool>,
+        work: impl Fn(ProjectId, Interruption) -> Work,
+    ) where
+        Work: Future<Output = Result<(), ServiceError>> + Send + 'static,
+    {
+        for project in projects {
+            let Some(place) = self.take(&project) else {
+                continue;
+            };
+            let work = work(project.clone(), Interruption::of(stopped.clone()));
+            tokio::spawn(async move {
+                match work.await {
+                    Ok(()) | Err(ServiceError::ProjectNotFound) => {}
+                    Err(error) => tracing::warn!(%project, kind, ?error, "background work waits"),
+                }
+                drop(place);
+            });
+        }
+    }
+
+    /// Takes a place for the project, unless it has one or none is free.
+    fn take(&self, project: &ProjectId) -> Option<Place> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
         if !self.at_work.lock().insert(project.clone()) {
             return None;

@@ -38,8 +38,9 @@ pub(crate) struct RealWorld {
 }
 
 impl RealWorld {
-    /// Makes a call on the tenant's account, in one of its places for that.
-    async fn call<'a, T, Answer>(
+    /// Makes a call on the tenant's account, in one of its places for that. All that is done for a tenant calls here, the
+    /// background too.
+    pub(crate) async fn call<'a, T, Answer>(
         &'a self,
         tenant: &'a Tenant,
         call: impl FnOnce(Account<'a>) -> Answer + Send,

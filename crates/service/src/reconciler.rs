@@ -76,28 +76,14 @@ async fn end_operations(parts: Weak<Parts>, mut stopped: watch::Receiver<bool>) 
         let due = parts.engine.world.operations.projects_due().await;
         look = began.elapsed();
         match due {
-            Ok(projects) => begin(&parts, &places, projects, &stopped),
+            Ok(projects) => places.begin("open operations", projects, &stopped, |project, interruption| {
+                let parts = Arc::clone(&parts);
+                async move { parts.reconcile(&project, &interruption).await.map(drop) }
+            }),
             Err(error) => tracing::warn!(%error, "open operations cannot be looked for"),
         }
     }
     places.all_free().await;
-}
-
-fn begin(parts: &Arc<Parts>, places: &Places, projects: Vec<ProjectId>, stopped: &watch::Receiver<bool>) {
-    for project in projects {
-        let Some(place) = places.take(&project) else {
-            continue;
-        };
-        let parts = Arc::clone(parts);
-        let interruption = Interruption::of(stopped.clone());
-        tokio::spawn(async move {
-            match parts.reconcile(&project, &interruption).await {
-                Ok(_) | Err(ServiceError::ProjectNotFound) => {}
-                Err(error) => tracing::warn!(%project, ?error, "a project's open operations wait"),
-            }
-            drop(place);
-        });
-    }
 }
 
 /// Waits, and says whether to go on: not when the work is told to stop.

@@ -45,7 +45,9 @@ impl Parts {
                 created_gte: Some(since),
                 starting_after: last.as_ref(),
             };
-            let page = tenant.account(&world.stripe).list_events(&query).await?;
+            let page = world
+                .call(tenant, |account| async move { account.list_events(&query).await })
+                .await?;
             events += page.items.len();
             last = page.items.last().map(|event| event.id.clone());
             let items = page.items.into_iter().map(|event| new_event(tenant, event));

@@ -24,6 +24,8 @@ mod migrations;
 mod open_operations;
 mod operation;
 mod operations;
+mod payment_method_create;
+mod payment_method_delete;
 mod payment_method_mirror;
 mod payment_method_page;
 mod payment_method_row;
@@ -66,7 +68,9 @@ pub use master_keys::{DataKeyRecord, KnownMasterKey};
 pub use migrations::MigrationReport;
 pub use operation::{Claim, NewOperation, Operation, OperationKind, Subject};
 pub use operations::Operations;
-pub use payment_methods::{BeginCreate, BeginDelete, Deletable, PaymentMethods};
+pub use payment_method_create::BeginCreate;
+pub use payment_method_delete::{BeginDelete, Deletable};
+pub use payment_methods::PaymentMethods;
 pub use project::{
     AccountUse, ListedProject, MadeProject, NewProject, Project, StripeCredentials, WebhookSecrets,
 };

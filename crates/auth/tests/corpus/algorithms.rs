@@ -111,6 +111,15 @@ pub(crate) fn cases() -> Vec<Case> {
                 Algorithm::EdDSA,
             ),
         ),
+        bad(
+            "EdDSA by the issuer's key for encryption",
+            signed(
+                &header_of("EdDSA", "enc"),
+                &keys.ed25519_encryption,
+                Algorithm::EdDSA,
+            ),
+            TokenError::KeyUnknown,
+        ),
         bad("none without a signature", unsigned("none"), mismatch),
         bad("None without a signature", unsigned("None"), mismatch),
         bad("NONE without a signature", unsigned("NONE"), mismatch),

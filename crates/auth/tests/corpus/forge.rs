@@ -31,6 +31,7 @@ pub(crate) struct Keys {
     pub(crate) ed25519_second: EncodingKey,
     pub(crate) ed25519_bound: EncodingKey,
     pub(crate) ed25519_stranger: EncodingKey,
+    pub(crate) ed25519_encryption: EncodingKey,
     pub(crate) p256: EncodingKey,
     pub(crate) rsa: EncodingKey,
 }
@@ -42,6 +43,7 @@ pub(crate) static KEYS: LazyLock<Keys> = LazyLock::new(|| {
         ed25519_second: ed25519(2),
         ed25519_bound: ed25519(3),
         ed25519_stranger: ed25519(4),
+        ed25519_encryption: ed25519(5),
         p256: EncodingKey::from_ec_der(p256.as_ref()),
         rsa: EncodingKey::from_rsa_pem(include_bytes!("test-only-rsa-key.pem")).unwrap(),
     }
@@ -74,6 +76,12 @@ pub(crate) fn configuration() -> VerifierConfig {
         jwk(&KEYS.ed25519_second, Algorithm::EdDSA, LONGEST_KEY_ID),
         jwk(&KEYS.p256, Algorithm::ES256, "p256"),
         jwk(&KEYS.rsa, Algorithm::RS256, "rsa"),
+        // Published to be encrypted with, not to be believed.
+        with(
+            jwk(&KEYS.ed25519_encryption, Algorithm::EdDSA, "enc"),
+            "use",
+            "enc",
+        ),
     ];
     let bound_keys = [jwk(&KEYS.ed25519_bound, Algorithm::EdDSA, "ed")];
     VerifierConfig {

@@ -54,12 +54,24 @@ fn every_unusable_key_is_named_with_its_fault() {
         (with(p256(), "alg", "ES384"), other_alg("ES256")),
         (with(rsa(), "alg", "RS512"), other_alg("RS256")),
         (with(rsa(), "alg", "PS256"), other_alg("RS256")),
-        (with(rsa(), "alg", "RSA-OAEP"), other_alg("RS256")),
-        (with(rsa(), "use", "enc"), KeyError::NotForSignatures),
-        (with(ed(), "use", Value::Null), KeyError::NotForSignatures),
-        (with(ed(), "key_ops", json!(["sign"])), KeyError::NotForVerifying),
-        (with(ed(), "key_ops", json!([])), KeyError::NotForVerifying),
-        (with(ed(), "key_ops", "verify"), KeyError::NotForVerifying),
+        (with(rsa(), "alg", "rsa-oaep"), other_alg("RS256")),
+        (with(ed(), "use", Value::Null), KeyError::UseUnknown),
+        (with(ed(), "use", "encryption"), KeyError::UseUnknown),
+        (with(ed(), "key_ops", "verify"), KeyError::OperationsMalformed),
+        (with(ed(), "key_ops", Value::Null), KeyError::OperationsMalformed),
+        (
+            with(ed(), "key_ops", json!(["encrypt", 1])),
+            KeyError::OperationsMalformed,
+        ),
+        // What a key is for excuses no secret.
+        (
+            with(with(rsa(), "use", "enc"), "d", "AQ"),
+            KeyError::PrivateMaterial,
+        ),
+        (
+            json!({ "kid": "s", "kty": "oct", "k": "c2VjcmV0", "use": "enc" }),
+            KeyError::Symmetric,
+        ),
         (without(ed(), "x"), KeyError::MemberInvalid("x")),
         (with(ed(), "x", ""), KeyError::MemberInvalid("x")),
         (with(ed(), "x", "!"), KeyError::MemberInvalid("x")),
@@ -108,6 +120,69 @@ fn every_unusable_key_is_named_with_its_fault() {
             "{key}"
         );
     }
+}
+
+/// Keys that say in some way that they are not for verifying signatures.
+fn for_something_else() -> Vec<Value> {
+    let mut keys: Vec<Value> = ["RSA-OAEP", "RSA-OAEP-256", "RSA1_5"]
+        .into_iter()
+        .map(|algorithm| with(rsa(), "alg", algorithm))
+        .collect();
+    keys.extend([
+        // As Keycloak publishes it beside the one that signs.
+        with(with(rsa(), "use", "enc"), "alg", "RSA-OAEP"),
+        with(rsa(), "use", "enc"),
+        with(p256(), "alg", "ECDH-ES+A256KW"),
+        json!({ "kid": "x", "kty": "OKP", "crv": "X25519", "use": "enc", "x": encode([9; 32]) }),
+        json!({ "kty": "AKP", "use": "enc" }),
+        with(ed(), "key_ops", json!(["sign"])),
+        with(ed(), "key_ops", json!(["encrypt", "wrapKey"])),
+        with(ed(), "key_ops", json!([])),
+        // It contradicts itself, and is not for verifying by one of the two.
+        with(with(rsa(), "use", "sig"), "alg", "RSA-OAEP"),
+    ]);
+    keys
+}
+
+#[test]
+fn a_key_for_something_else_is_passed_over_and_the_others_are_good() {
+    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": "rsa" });
+    let by_rsa = sign_text(
+        header.to_string(),
+        claims().to_string(),
+        &KEYS.rsa,
+        Algorithm::RS256,
+    );
+    for key in for_something_else() {
+        // By the same name too: it is as if the other were not there.
+        for other in [key.clone(), with(key.clone(), "kid", "ed")] {
+            for keys in [[ed(), other.clone()], [other.clone(), ed()]] {
+                let config = VerifierConfig {
+                    issuers: vec![issuer(
+                        "https://issuer.example/",
+                        KeySource::Inline(key_set(&keys)),
+                    )],
+                    ..VerifierConfig::default()
+                };
+                let verifier = build(config).unwrap();
+                assert_eq!(verifier.status()[0].keys, 1, "{key}");
+                assert!(verifier.verify(&token(&claims()), at(0)).is_ok(), "{key}");
+                assert!(verifier.verify(&by_rsa, at(0)).is_err(), "{key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_set_with_nothing_but_keys_for_something_else_is_empty() {
+    for key in for_something_else() {
+        assert_eq!(
+            refused_text(key_set(std::slice::from_ref(&key))),
+            KeySetError::Empty,
+            "{key}"
+        );
+    }
+    assert_eq!(refused_text(key_set(&for_something_else())), KeySetError::Empty);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod help;
 mod keys;
 mod plain_secrets;
 mod project;
+mod project_deletion;
 mod project_life;
 mod reconcile;
 mod refusals;

@@ -5,15 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use billfold_service::BulkheadOptions;
+use billfold_service::{BulkheadOptions, ServiceError};
 use billfold_test_support::wait_for;
 use serde_json::json;
 
-use crate::support::{Backend, Response, Server, on_every_database};
+use crate::support::{Backend, Response, Server, on_every_database, server::project_id};
 
 on_every_database!(
     a_tenant_whose_stripe_hangs_costs_the_others_nothing,
     whoever_hangs_up_gives_no_place_back,
+    the_background_calls_stripe_in_the_same_places,
 );
 
 const WITHIN: Duration = Duration::from_mins(1);
@@ -128,10 +129,7 @@ async fn a_tenant_whose_stripe_hangs_costs_the_others_nothing(backend: Backend) 
         let answer = server.save(card, &format!("usr_{number}")).await;
         assert!(matches!(answer.status, 200 | 201), "{}", answer.text());
     }
-    let open = server
-        .service()
-        .open_operations(&crate::support::server::project_id("demo"))
-        .await;
+    let open = server.service().open_operations(&project_id("demo")).await;
     assert!(open.expect("they can be listed").is_empty());
 }
 
@@ -156,4 +154,48 @@ async fn whoever_hangs_up_gives_no_place_back(backend: Backend) {
     })
     .await;
     server.save(&cards[PLACES], "usr_late").await.expect(201);
+}
+
+async fn the_background_calls_stripe_in_the_same_places(backend: Backend) {
+    let options = BulkheadOptions {
+        stripe_calls: 1,
+        patience: Duration::from_millis(50),
+        ..BulkheadOptions::default()
+    };
+    let server = Arc::new(Server::with(backend).bulkheads(options).start().await);
+    server.saved_card("usr_alice").await;
+    let cards = cards(&server, 1).await;
+    hang(&server).await;
+    let saving = flood(&server, &cards);
+    wait_for(WITHIN, "the only place to be taken", async || {
+        (server.stripe("demo").request_count().await >= 1).then_some(())
+    })
+    .await;
+
+    let demo = project_id("demo");
+    let fetched = server.service().fetch_undelivered_events(&demo).await;
+    assert!(
+        matches!(fetched, Err(ServiceError::Unavailable { .. })),
+        "{fetched:?}"
+    );
+    let report = server.service().sweep(&demo, false).await.expect("it goes on");
+    assert_eq!((report.users, report.unread.len()), (1, 1), "{report:?}");
+    let sent = server.sandbox_says("/_sandbox/requests").await;
+    assert_eq!(sent["total"], 1, "only what has the place was sent: {sent}");
+
+    server.stripe("demo").clear_faults().await;
+    for saving in saving {
+        let (saved, _) = saving.await.expect("a saving should not panic");
+        saved.expect(201);
+    }
+    assert_eq!(
+        server
+            .service()
+            .fetch_undelivered_events(&demo)
+            .await
+            .expect("there is a place"),
+        0
+    );
+    let report = server.service().sweep(&demo, false).await.expect("it goes on");
+    assert_eq!((report.users, report.unread.len()), (2, 0), "{report:?}");
 }

@@ -3,7 +3,7 @@
 use billfold_server::application::CorsOrigins;
 use serde_json::json;
 
-use crate::support::{Backend, Request, Server, on_every_database, server::PAGE_ORIGIN};
+use crate::support::{Backend, Request, Response, Server, on_every_database, server::PAGE_ORIGIN};
 
 on_every_database!(
     a_configured_page_may_ask_and_read,
@@ -50,11 +50,7 @@ async fn a_configured_page_may_ask_and_read(backend: Backend) {
     assert_eq!(listed.header("Access-Control-Allow-Origin"), Some(PAGE_ORIGIN));
     let vary = listed.header("Vary").unwrap_or_default().to_ascii_lowercase();
     assert!(vary.contains("origin"), "a cache must tell pages apart: {vary}");
-    let exposed = listed.header("Access-Control-Expose-Headers");
-    let exposed = exposed.unwrap_or_default().to_ascii_lowercase();
-    assert!(exposed.contains("request-id"), "{exposed}");
-    assert!(exposed.contains("retry-after"), "{exposed}");
-    assert!(exposed.contains("idempotency-replayed"), "{exposed}");
+    all_is_exposed(&listed);
 
     // A page must be able to read why it was refused.
     let path = "/v1/account/payment-methods";
@@ -83,7 +79,26 @@ async fn a_configured_page_may_ask_and_read(backend: Backend) {
             Some(PAGE_ORIGIN),
             "{status}"
         );
+        all_is_exposed(&refused);
     }
+}
+
+/// Of the headers of an answer a page sees only those that are named here: who is told to wait must see for how long.
+fn all_is_exposed(answer: &Response) {
+    let exposed = answer.header("Access-Control-Expose-Headers").unwrap_or_default();
+    let mut exposed: Vec<String> = exposed
+        .split(',')
+        .map(|name| name.trim().to_lowercase())
+        .collect();
+    exposed.sort();
+    let needed = [
+        "idempotency-replayed",
+        "ratelimit",
+        "ratelimit-policy",
+        "request-id",
+        "retry-after",
+    ];
+    assert_eq!(exposed, needed);
 }
 
 async fn any_other_page_may_not(backend: Backend) {

@@ -1,7 +1,5 @@
 //! Making a project.
 
-use std::sync::Arc;
-
 use billfold_domain::{
     AuditAction, ProjectId, PublishableKey, StripeAccountId, StripeSecretKey, WebhookSecret,
 };
@@ -36,11 +34,9 @@ impl Service {
         by: OperatorAttribution,
         new: CreateProject,
     ) -> Result<ShownProject, ProjectError> {
-        let parts = Arc::clone(&self.parts);
-        self.run_for_operator(async move {
-            let id = new.id.clone();
-            let work = parts.create_project(new);
-            parts.on_record(&by, AuditAction::ProjectCreate, &id, work).await
+        let (action, id) = (AuditAction::ProjectCreate, new.id.clone());
+        self.run_on_record(by, action, &id, |parts, _| async move {
+            parts.create_project(new).await
         })
         .await
     }

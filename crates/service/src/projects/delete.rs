@@ -1,6 +1,6 @@
 //! Deleting a project, as an operator asks for it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use billfold_domain::{AuditAction, ProjectId, ProjectStatus};
 use billfold_store::Remaining;
@@ -40,16 +40,13 @@ impl Service {
         by: OperatorAttribution,
         id: &ProjectId,
     ) -> Result<ShownProject, ProjectError> {
-        let (parts, id) = (Arc::clone(&self.parts), id.clone());
-        self.run_for_operator(async move {
-            let work = async {
-                if !parts.projects.begin_deletion(&id).await? {
-                    return Err(ProjectError::NotFound);
-                }
-                parts.tenants.forget(&id);
-                Ok(parts.project(&id).await?.into())
-            };
-            parts.on_record(&by, AuditAction::ProjectDelete, &id, work).await
+        let action = AuditAction::ProjectDelete;
+        self.run_on_record(by, action, id, |parts, id| async move {
+            if !parts.projects.begin_deletion(&id).await? {
+                return Err(ProjectError::NotFound);
+            }
+            parts.tenants.forget(&id);
+            Ok(parts.project(&id).await?.into())
         })
         .await
     }

@@ -69,31 +69,20 @@ pub(crate) async fn run(parts: Weak<Parts>, mut stopped: watch::Receiver<bool>) 
     while waits(INTERVAL, &mut stopped).await {
         let Some(parts) = parts.upgrade() else { return };
         match parts.projects.deletions_due().await {
-            Ok(projects) => begin(&parts, &places, projects, &stopped),
+            Ok(projects) => places.begin("deletion", projects, &stopped, |project, interruption| {
+                let parts = Arc::clone(&parts);
+                async move {
+                    let advance = parts.advance_deletion(&project, &interruption).await?;
+                    if let Advance::AtStripe(remaining, true) = advance {
+                        tracing::warn!(%project, ?remaining, "the deletion of a project waits");
+                    }
+                    Ok(())
+                }
+            }),
             Err(error) => tracing::warn!(%error, "deletions of projects cannot be looked for"),
         }
     }
     places.all_free().await;
-}
-
-fn begin(parts: &Arc<Parts>, places: &Places, projects: Vec<ProjectId>, stopped: &watch::Receiver<bool>) {
-    for project in projects {
-        let Some(place) = places.take(&project) else {
-            continue;
-        };
-        let parts = Arc::clone(parts);
-        let interruption = Interruption::of(stopped.clone());
-        tokio::spawn(async move {
-            match parts.advance_deletion(&project, &interruption).await {
-                Ok(Advance::AtStripe(remaining, true)) => {
-                    tracing::warn!(%project, ?remaining, "the deletion of a project waits");
-                }
-                Ok(_) | Err(ServiceError::ProjectNotFound) => {}
-                Err(error) => tracing::warn!(%project, ?error, "the deletion of a project waits"),
-            }
-            drop(place);
-        });
-    }
 }
 
 impl Parts {

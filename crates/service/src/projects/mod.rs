@@ -10,8 +10,6 @@ mod error;
 mod trail;
 mod update;
 
-use std::sync::Arc;
-
 use billfold_domain::{
     AuditAction, Page, PageLimit, ProjectId, ProjectPosition, ProjectStatus, StripeAccountId, StripeMode,
     UtcTimestamp,
@@ -99,14 +97,11 @@ impl Service {
         by: OperatorAttribution,
         id: &ProjectId,
     ) -> Result<ShownProject, ProjectError> {
-        let (parts, id) = (Arc::clone(&self.parts), id.clone());
-        self.run_for_operator(async move {
-            let work = async {
-                let there = parts.projects.disable(&id).await?;
-                parts.tenants.forget(&id);
-                parts.unless_going(&id, there).await
-            };
-            parts.on_record(&by, AuditAction::ProjectDisable, &id, work).await
+        let action = AuditAction::ProjectDisable;
+        self.run_on_record(by, action, id, |parts, id| async move {
+            let there = parts.projects.disable(&id).await?;
+            parts.tenants.forget(&id);
+            parts.unless_going(&id, there).await
         })
         .await
     }
@@ -117,13 +112,10 @@ impl Service {
         by: OperatorAttribution,
         id: &ProjectId,
     ) -> Result<ShownProject, ProjectError> {
-        let (parts, id) = (Arc::clone(&self.parts), id.clone());
-        self.run_for_operator(async move {
-            let work = async {
-                let there = parts.projects.enable(&id).await?;
-                parts.unless_going(&id, there).await
-            };
-            parts.on_record(&by, AuditAction::ProjectEnable, &id, work).await
+        let action = AuditAction::ProjectEnable;
+        self.run_on_record(by, action, id, |parts, id| async move {
+            let there = parts.projects.enable(&id).await?;
+            parts.unless_going(&id, there).await
         })
         .await
     }

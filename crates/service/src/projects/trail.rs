@@ -1,12 +1,12 @@
 //! What the use cases of operators write down of themselves: that they begin, and what came of it, in the log of the
 //! project concerned.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use billfold_domain::{AuditAction, AuditEntry, AuditObject, AuditOutcome, ProjectId, ProjectScope};
 
 use super::ProjectError;
-use crate::{Asker, ServiceError, service::Parts};
+use crate::{Asker, Service, ServiceError, service::Parts};
 
 /// Why a request is written down among the refused callers: no project's log can tell of it.
 const NO_PROJECT: &str = "an operator named a project that is not there";
@@ -38,43 +38,38 @@ impl OperatorAttribution {
     }
 }
 
-impl Parts {
-    /// Does what an operator wants done to a project: writes down that it begins, does it, and writes down what came of it.
-    /// What cannot be written down is not begun. A project that is yet to be made has no log, so of making one only the end
-    /// is written down.
-    pub(super) async fn on_record<T>(
+impl Service {
+    /// Does what an operator wants done to a project, to its end: writes down that it begins, does it, and writes down what
+    /// came of it. What cannot be written down is not begun. A project that is yet to be made has no log, so of making one
+    /// only the end is written down.
+    pub(super) async fn run_on_record<T, Work>(
         &self,
-        by: &OperatorAttribution,
+        by: OperatorAttribution,
         action: AuditAction,
         project: &ProjectId,
-        work: impl Future<Output = Result<T, ProjectError>>,
-    ) -> Result<T, ProjectError> {
-        let result = match self.write_down_the_beginning(by, &action, project).await {
-            Ok(()) => work.await,
-            Err(error) => Err(error),
-        };
-        let told = (by.told)(&action, result.as_ref().map(|_| ()));
-        let entry = AuditEntry {
-            status: told.map(|told| told.status),
-            code: told.and_then(|told| told.code).map(Into::into),
-            ..entry(by, action.clone(), project, outcome(&result))
-        };
-        match self.audit.record(&scope(project), entry).await {
-            Ok(()) => {}
-            Err(ServiceError::ProjectNotFound) => {
-                self.audit
-                    .refused_caller(by.asker.request_id(), action, NO_PROJECT);
-            }
-            // What was done stands, and is told.
-            Err(error) => tracing::error!(
-                ?error,
-                %project,
-                "what came of an operator's request cannot be written into the audit log"
-            ),
-        }
-        result
+        work: impl FnOnce(Arc<Parts>, ProjectId) -> Work + Send + 'static,
+    ) -> Result<T, ProjectError>
+    where
+        T: Send + 'static,
+        Work: Future<Output = Result<T, ProjectError>> + Send + 'static,
+    {
+        let (parts, project) = (Arc::clone(&self.parts), project.clone());
+        self.run_for_operator(Box::pin(async move {
+            let result = match parts.write_down_the_beginning(&by, &action, &project).await {
+                Ok(()) => work(Arc::clone(&parts), project.clone()).await,
+                Err(error) => Err(error),
+            };
+            let told = (by.told)(&action, result.as_ref().map(|_| ()));
+            parts
+                .write_down_the_end(&by, action, &project, outcome(&result), told)
+                .await;
+            result
+        }))
+        .await
     }
+}
 
+impl Parts {
     async fn write_down_the_beginning(
         &self,
         by: &OperatorAttribution,
@@ -91,6 +86,34 @@ impl Parts {
             ServiceError::ProjectNotFound => ProjectError::NotFound,
             error => ServiceError::unavailable(format!("the audit log cannot be written: {error:?}")).into(),
         })
+    }
+
+    async fn write_down_the_end(
+        &self,
+        by: &OperatorAttribution,
+        action: AuditAction,
+        project: &ProjectId,
+        outcome: AuditOutcome,
+        told: Option<ToldOutcome>,
+    ) {
+        let entry = AuditEntry {
+            status: told.map(|told| told.status),
+            code: told.and_then(|told| told.code).map(Into::into),
+            ..entry(by, action.clone(), project, outcome)
+        };
+        match self.audit.record(&scope(project), entry).await {
+            Ok(()) => {}
+            Err(ServiceError::ProjectNotFound) => {
+                self.audit
+                    .refused_caller(by.asker.request_id(), action, NO_PROJECT);
+            }
+            // What was done stands, and is told.
+            Err(error) => tracing::error!(
+                ?error,
+                %project,
+                "what came of an operator's request cannot be written into the audit log"
+            ),
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! Changing a project's keys, its account and its webhook secret. All of it happens, or nothing.
 
-use std::sync::Arc;
-
 use billfold_domain::{
     AuditAction, ProjectId, PublishableKey, StripeAccountId, StripeMode, StripeSecretKey, WebhookSecret,
 };
@@ -50,11 +48,10 @@ impl Service {
         id: &ProjectId,
         update: UpdateProject,
     ) -> Result<ShownProject, ProjectError> {
-        let (parts, id) = (Arc::clone(&self.parts), id.clone());
-        self.run_for_operator(Box::pin(async move {
-            let work = parts.update_project(&id, update);
-            parts.on_record(&by, AuditAction::ProjectUpdate, &id, work).await
-        }))
+        let action = AuditAction::ProjectUpdate;
+        self.run_on_record(by, action, id, |parts, id| async move {
+            parts.update_project(&id, update).await
+        })
         .await
     }
 }

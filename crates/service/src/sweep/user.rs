@@ -61,11 +61,15 @@ impl Sweep<'_> {
         attached: &mut BTreeMap<PaymentMethodId, Attached>,
     ) -> Result<(), ServiceError> {
         let world = &self.parts.engine.world;
-        let account = self.tenant.account(&world.stripe);
         let mut last: Option<PaymentMethodId> = None;
         loop {
             let read = world.next_read(&self.tenant.scope).await?;
-            let page = match account.list_payment_methods(customer, last.as_ref()).await {
+            let listed = world
+                .call(self.tenant, |account| async move {
+                    account.list_payment_methods(customer, last.as_ref()).await
+                })
+                .await;
+            let page = match listed {
                 Ok(page) => page,
                 Err(StripeError::ResourceMissing { .. }) => {
                     if self.is_gone(customer, rows).await? {

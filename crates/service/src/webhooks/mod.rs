@@ -1,9 +1,11 @@
-//! Stripe's webhooks: `intake` believes, stores and acknowledges them, `worker` looks at what they tell of.
+//! Stripe's webhooks: `intake` believes and acknowledges them, `storing` stores them, `worker` looks at what they tell of.
 
 mod intake;
 mod standing;
+mod storing;
 mod worker;
 
+pub(crate) use intake::new_event;
 pub use intake::{ExpectedWebhook, StripeDelivery, WebhookError};
-pub(crate) use intake::{Intake, new_event};
+pub(crate) use storing::Intake;
 pub use worker::{WebhookWorker, WebhookWorkerOptions};

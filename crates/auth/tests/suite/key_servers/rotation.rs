@@ -8,7 +8,7 @@ use billfold_test_support::{KeyAnswer, wait_until};
 use jsonwebtoken::Algorithm;
 
 use super::{Hand, Place, WITHIN};
-use crate::support::{at, ed25519, jwk, key_set, lasting, named, set, token_of};
+use crate::support::{at, ed25519, jwk, key_set, lasting, named, set, token_of, with};
 
 #[tokio::test]
 async fn a_set_is_fetched_once_and_its_tokens_are_good() {
@@ -80,6 +80,19 @@ async fn an_empty_set_revokes_the_only_key() {
     place.publish(&[]);
     verifier.fetch_when_due(at(20)).await;
     assert_eq!(verifier.verify(&token_of(1), at(20)), Err(TokenError::KeyUnknown));
+}
+
+#[tokio::test]
+async fn a_set_that_keeps_only_keys_for_encryption_is_empty() {
+    let place = Place::of(&[1]).await;
+    let verifier = place.verifier().await;
+    assert!(verifier.verify(&token_of(1), at(0)).is_ok());
+    let for_encryption = with(jwk(&ed25519(1), Algorithm::EdDSA, "key-1"), "use", "enc");
+    place.server.set(KeyAnswer::Text(key_set(&[for_encryption])));
+    verifier.fetch_when_due(at(20)).await;
+    assert_eq!(verifier.verify(&token_of(1), at(20)), Err(TokenError::KeyUnknown));
+    let status = &verifier.status()[0];
+    assert_eq!((status.keys, status.problem.as_deref()), (0, None));
 }
 
 #[tokio::test]

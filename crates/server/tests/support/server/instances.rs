@@ -7,8 +7,8 @@ use billfold_service::{RateLimitOptions, ServiceOptions};
 use billfold_stripe::ClientOptions;
 
 use super::{
-    super::{api_keys, master_keys},
-    Request, Server,
+    super::{Request, api_keys, master_keys},
+    Server,
 };
 
 impl Server {

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use super::{
     ACCOUNT_SCOPES, Backend, ManualClock, PROJECT_SCOPES, Request, Response, StripeAccount, api_keys,
+    canaries,
     client::SeenRequestIds,
     database::TestDatabase,
     master_keys,
@@ -41,6 +42,7 @@ pub(crate) struct Server {
     client: reqwest::Client,
     seen: SeenRequestIds,
     _directory: TempDir,
+    _last_look: canaries::LastLook,
 }
 
 /// What a server may be told before it starts.
@@ -138,6 +140,7 @@ impl ServerBuilder {
 
     /// Starts the server on a free port of 127.0.0.1.
     pub(crate) async fn start(self) -> Server {
+        canaries::watch_the_log();
         let clock = Arc::new(ManualClock::new());
         let sandbox = Sandbox::start(billfold_sandbox::Options {
             clock: Arc::clone(&clock) as Arc<dyn billfold_sandbox::Clock>,
@@ -198,6 +201,7 @@ impl ServerBuilder {
             client,
             seen: SeenRequestIds::default(),
             _directory: directory,
+            _last_look: canaries::LastLook,
         };
         if self.webhooks == Webhooks::ComeFromStripe {
             for project in PROJECTS {

@@ -59,6 +59,28 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
+    /// All that it holds, as `pg_dump` writes it.
+    pub(crate) async fn dump(&self) -> Result<Vec<u8>, TortureError> {
+        let password = self.password().to_owned();
+        let mut command = tokio::process::Command::new(self.server.binary_directory().join("pg_dump"));
+        command
+            .args(["--host=127.0.0.1", "--username=postgres", "--no-password"])
+            .arg(format!("--port={}", self.server.port()))
+            .arg(NAME)
+            .env("PGPASSWORD", password);
+        let output = command.output().await?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        Err(format!("pg_dump failed: {}", String::from_utf8_lossy(&output.stderr)).into())
+    }
+
+    /// The password of all its roles.
+    pub(crate) fn password(&self) -> &str {
+        let credentials = self.url.split_once('@').map_or("", |(before, _)| before);
+        credentials.rsplit_once(':').map_or("", |(_, password)| password)
+    }
+
     /// A connection of the judge's own.
     pub(crate) async fn connect(&self) -> Result<Client, TortureError> {
         let (client, driver) = tokio_postgres::connect(&self.url, NoTls).await?;
@@ -93,6 +115,28 @@ impl Database {
         let url = server.create_database(NAME).await?;
         let proxy = TcpProxy::start(format!("127.0.0.1:{}", server.port())).await?;
         Ok(Self::Postgres(Box::new(Postgres { server, proxy, url })))
+    }
+
+    /// Has PostgreSQL log whatever is asked of it, with all parameters.
+    pub(crate) async fn log_statements(&self) -> Result<(), TortureError> {
+        let Self::Postgres(postgres) = self else {
+            return Ok(());
+        };
+        let client = postgres.connect().await?;
+        for setting in [
+            "log_statement = 'all'",
+            "log_min_duration_statement = 0",
+            "log_parameter_max_length = -1",
+            "log_parameter_max_length_on_error = -1",
+            "log_connections = on",
+            "log_error_verbosity = verbose",
+        ] {
+            client
+                .execute(&format!("alter system set {setting}"), &[])
+                .await?;
+        }
+        client.execute("select pg_reload_conf()", &[]).await?;
+        Ok(())
     }
 
     /// Its address for the instances.

@@ -55,6 +55,10 @@ pub(crate) enum Invariant {
     AttackerHeld,
     /// Who behaves is answered, whatever others do.
     GoodTrafficHurt,
+    /// A secret is where it does not belong.
+    Leak,
+    /// What was to be tried was tried, and what was to be searched was searched.
+    NothingTried,
 }
 
 /// A broken invariant.

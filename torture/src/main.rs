@@ -4,6 +4,7 @@
 //! as a tenant's programs do, kills what can be killed, and then compares what clients were told, what the database
 //! holds and what the sandbox's ledger says was done. A new scenario is a file in `scenarios/` and a line in its list.
 
+mod canaries;
 mod clients;
 mod database;
 mod edge;
@@ -36,7 +37,8 @@ const LONGEST_SECONDS: (u64, u64) = (3_600, 300);
 #[derive(Clone, Debug, Parser)]
 #[command(name = "billfold-torture")]
 struct Options {
-    /// What to break: all, or some of kill, postgres, stripe, idempotency, bulkheads, webhooks, hostile, smuggling, slow.
+    /// What to break: all, or some of kill, postgres, stripe, idempotency, bulkheads, webhooks, hostile, smuggling, slow,
+    /// canaries.
     #[arg(default_value = "all", value_name = "SCENARIO")]
     scenarios: Vec<String>,
     /// On which database: sqlite, postgres or both.

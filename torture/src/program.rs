@@ -38,6 +38,15 @@ const MOST_LINES: usize = 40;
 pub(crate) struct Program {
     binary: PathBuf,
     directory: PathBuf,
+    /// Variables of every process, beside the usual ones or in their place.
+    pub(crate) environment: Vec<(&'static str, String)>,
+}
+
+/// What a command that has ended said.
+pub(crate) struct Said {
+    pub(crate) success: bool,
+    pub(crate) output: Vec<u8>,
+    pub(crate) errors: Vec<u8>,
 }
 
 impl Program {
@@ -54,6 +63,7 @@ impl Program {
         Ok(Self {
             binary,
             directory: directory.to_owned(),
+            environment: Vec::new(),
         })
     }
 
@@ -69,6 +79,7 @@ impl Program {
             .env("BILLFOLD_LOG", LOG)
             .env("BILLFOLD_MASTER_KEYS", MASTER_KEY)
             .envs(OUT_OF_THE_WAY)
+            .envs(self.environment.iter().map(|(name, value)| (*name, value)))
             .current_dir(&self.directory);
         command
     }
@@ -80,23 +91,40 @@ impl Program {
         database: &str,
         input: &str,
     ) -> Result<(), TortureError> {
+        let database = ("BILLFOLD_DATABASE_URL", database.to_owned());
+        let said = self.run(arguments, &[database], input).await?;
+        if said.success {
+            return Ok(());
+        }
+        let errors = String::from_utf8_lossy(&said.errors);
+        Err(format!("billfold {} failed: {errors}", arguments.join(" ")).into())
+    }
+
+    /// Runs a command to its end, whatever that is.
+    pub(crate) async fn run(
+        &self,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+        input: &str,
+    ) -> Result<Said, TortureError> {
         let mut command = self.command(arguments);
-        command.env("BILLFOLD_DATABASE_URL", database);
+        command.envs(environment.iter().map(|(name, value)| (*name, value)));
         let mut child = tokio::process::Command::from(command)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
         if let Some(mut standard_input) = child.stdin.take() {
-            standard_input.write_all(input.as_bytes()).await?;
+            // A command that refuses its arguments does not read.
+            drop(standard_input.write_all(input.as_bytes()).await);
         }
         let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await??;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(format!("billfold {} failed: {said}", arguments.join(" ")).into())
+        Ok(Said {
+            success: output.status.success(),
+            output: output.stdout,
+            errors: output.stderr,
+        })
     }
 
     /// Starts the Stripe sandbox, and gives its address.
@@ -200,6 +228,20 @@ impl Instance {
     /// Everything that it has logged since it was started last.
     pub(crate) fn log(&self) -> Vec<String> {
         self.process.stderr_lines()
+    }
+
+    /// Everything that it has written since it was started last, its log included.
+    pub(crate) fn written(&self) -> Vec<String> {
+        let mut lines = self.process.stdout_lines();
+        lines.extend(self.process.stderr_lines());
+        lines
+    }
+
+    /// Sends it a signal that ends it, and waits until it has.
+    pub(crate) async fn end_by(&mut self, signal: &str) -> Result<(), TortureError> {
+        self.process.signal(signal)?;
+        self.process.wait_for_exit(PATIENCE).await;
+        Ok(())
     }
 
     /// The last lines of its log.

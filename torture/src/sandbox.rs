@@ -66,7 +66,7 @@ const UNLIMITED: u64 = 1_000_000;
 pub(crate) struct Sandbox {
     pub(crate) url: String,
     http: Client,
-    _process: Process,
+    process: Process,
 }
 
 impl Sandbox {
@@ -78,11 +78,14 @@ impl Sandbox {
             .pool_idle_timeout(Duration::from_secs(2))
             .timeout(Duration::from_mins(1))
             .build()?;
-        Ok(Self {
-            url,
-            http,
-            _process: process,
-        })
+        Ok(Self { url, http, process })
+    }
+
+    /// Everything that it has written.
+    pub(crate) fn written(&self) -> Vec<String> {
+        let mut lines = self.process.stdout_lines();
+        lines.extend(self.process.stderr_lines());
+        lines
     }
 
     async fn control(&self, path: &str) -> Result<Value, TortureError> {
@@ -161,14 +164,28 @@ impl Sandbox {
 
     /// Gives no answer to any call on one tenant's account, each for so long.
     pub(crate) async fn hang(&self, tenant: &Tenant, milliseconds: u64) -> Result<(), TortureError> {
+        self.add_account_fault(tenant, "hang_before", milliseconds).await
+    }
+
+    async fn account(&self, tenant: &Tenant) -> Result<String, TortureError> {
         let state = self
             .control(&format!("state?account={}", tenant.secret_key))
             .await?;
         let accounts = state["accounts"].as_object();
         let account = accounts.and_then(|accounts| accounts.keys().next());
-        let account = account.ok_or("the tenant has no account yet")?;
+        Ok(account.ok_or("the tenant has no account yet")?.clone())
+    }
+
+    /// Lets everything go wrong in one tenant's account, in one way.
+    pub(crate) async fn add_account_fault(
+        &self,
+        tenant: &Tenant,
+        kind: &str,
+        milliseconds: u64,
+    ) -> Result<(), TortureError> {
+        let account = self.account(tenant).await?;
         let rule = json!({
-            "kind": "hang_before", "path": "/v1/", "account": account, "count": UNLIMITED, "milliseconds": milliseconds,
+            "kind": kind, "path": "/v1/", "account": account, "count": UNLIMITED, "milliseconds": milliseconds,
         });
         let request = self
             .http

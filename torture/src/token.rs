@@ -50,14 +50,19 @@ impl Issuer {
     }
 
     fn sign(&self, project: &str, subject: &str, scope: &str) -> String {
+        self.sign_claims(&json!({"aud": "billfold", "sub": subject, "project": project, "scope": scope}))
+    }
+
+    /// A token with these claims, beside the issuer and the times.
+    pub(crate) fn sign_claims(&self, claims: &Value) -> String {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": KEY_ID});
-        let claims = json!({
-            "iss": ISSUER, "aud": "billfold", "sub": subject, "iat": now, "exp": now + LIFETIME_SECONDS,
-            "project": project, "scope": scope,
-        });
+        let mut all = json!({"iss": ISSUER, "iat": now, "exp": now + LIFETIME_SECONDS});
+        for (name, value) in claims.as_object().into_iter().flatten() {
+            all[name] = value.clone();
+        }
         let encode = |value: Value| BASE64.encode(value.to_string());
-        let message = format!("{}.{}", encode(header), encode(claims));
+        let message = format!("{}.{}", encode(header), encode(all));
         let signature = BASE64.encode(self.key.sign(message.as_bytes()));
         format!("{message}.{signature}")
     }

@@ -20,10 +20,19 @@ pub enum IdError {
         /// The alphabet, written as a character class.
         alphabet: &'static str,
     },
+    /// The text is a secret that somebody took for an identifier. Identifiers are stored and shown.
+    #[error("must be an id: this is a secret, and is not taken for one")]
+    Secret,
 }
 
 const WORD: &str = "A-Z, a-z, 0-9 and _";
 const WORD_AND_HYPHEN: &str = "A-Z, a-z, 0-9, _ and -";
+
+/// What stands in the middle of every client secret, after its SetupIntent's identifier.
+const IN_CLIENT_SECRETS: &str = "_secret_";
+
+/// What Stripe's keys, webhook secrets and API keys begin with, and no identifier of Stripe's or ours.
+const SECRETS_BEGIN_WITH: [&str; 4] = ["sk_", "rk_", "whsec_", "bfk_"];
 
 fn check(text: &str, maximum: usize, alphabet: &'static str) -> Result<(), IdError> {
     if text.is_empty() {
@@ -33,6 +42,12 @@ fn check(text: &str, maximum: usize, alphabet: &'static str) -> Result<(), IdErr
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || (hyphen && byte == b'-');
     if !text.bytes().all(allowed) {
         return Err(IdError::BadCharacter { alphabet });
+    }
+    let secret =
+        text.contains(IN_CLIENT_SECRETS) || SECRETS_BEGIN_WITH.iter().any(|start| text.starts_with(start));
+    // A tenant calls its users and projects what it likes.
+    if secret && !hyphen {
+        return Err(IdError::Secret);
     }
     // Every allowed character is one byte long, so from here on bytes count characters.
     if text.len() > maximum {
@@ -136,6 +151,20 @@ mod tests {
             PaymentMethodId::parse("pm-1"),
             Err(IdError::BadCharacter { alphabet: WORD })
         );
+    }
+
+    #[test]
+    fn a_secret_is_no_identifier_but_of_what_a_tenant_names() {
+        for secret in ["seti_1_secret_2", "sk_test_1", "rk_live_1", "whsec_1", "bfk_1"] {
+            assert_eq!(PaymentMethodId::parse(secret), Err(IdError::Secret));
+            assert_eq!(SetupIntentId::parse(secret), Err(IdError::Secret));
+            assert_eq!(ApiKeyId::parse(secret), Err(IdError::Secret));
+            assert!(UserId::parse(secret).is_ok());
+            assert!(!IdError::Secret.to_string().contains(secret));
+        }
+        for id in ["pm_1Secret2", "card_secret", "src_sk_1"] {
+            assert!(PaymentMethodId::parse(id).is_ok(), "{id}");
+        }
     }
 
     #[test]

@@ -5,10 +5,12 @@
 //! - [`SqliteFile`]: a path for an SQLite database that is deleted afterwards.
 //! - [`TcpProxy`]: a network that delays, freezes, cuts and refuses.
 //! - [`KeyServer`]: an https server on loopback that serves key sets, well and badly.
+//! - [`CanarySearch`]: looks for secrets, in every form that they may take, where none may be.
 //! - [`Process`], [`free_port`], [`wait_until`], [`wait_for`]: programs beside the test, without sleeping.
 //!
 //! For Unix only (Linux and macOS): it uses process groups, signals and file ownership.
 
+mod canaries;
 mod key_server;
 mod postgres;
 mod process;
@@ -16,6 +18,7 @@ mod proxy;
 mod sqlite;
 mod wait;
 
+pub use canaries::{Canary, CanaryHit, CanarySearch};
 pub use key_server::{KeyAnswer, KeyServer};
 pub use postgres::{
     APPLICATION_ROLE, MigrationResult, OWNER_ROLE, POSTGRES_URL_VARIABLE, PostgresDatabase, PostgresError,

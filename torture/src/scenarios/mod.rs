@@ -1,6 +1,7 @@
 //! The scenarios, in one list.
 
 mod bulkheads;
+mod canaries;
 mod hostile;
 mod idempotency;
 mod kill;
@@ -9,6 +10,8 @@ mod slow;
 mod smuggling;
 mod stripe;
 mod webhooks;
+
+pub(crate) use webhooks::signature;
 
 use clap::ValueEnum;
 
@@ -35,6 +38,8 @@ pub(crate) enum Scenario {
     Smuggling,
     /// A thousand connections are slow in every way.
     Slow,
+    /// Secrets and card numbers are looked for wherever something is written.
+    Canaries,
 }
 
 impl Scenario {
@@ -50,6 +55,7 @@ impl Scenario {
             Self::Hostile => "hostile",
             Self::Smuggling => "smuggling",
             Self::Slow => "slow",
+            Self::Canaries => "canaries",
         }
     }
 
@@ -75,6 +81,7 @@ impl Scenario {
             Self::Hostile => hostile::run(run, kind).await,
             Self::Smuggling => smuggling::run(run, kind).await,
             Self::Slow => slow::run(run, kind).await,
+            Self::Canaries => canaries::run(run, kind).await,
         }
     }
 }

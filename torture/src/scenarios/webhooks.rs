@@ -262,7 +262,8 @@ fn delivery(
     }
 }
 
-fn signature(secret: &str, time: i64, body: &str) -> String {
+/// What Stripe signs an event with.
+pub(crate) fn signature(secret: &str, time: i64, body: &str) -> String {
     let mut code = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
     code.update(format!("{time}.{body}").as_bytes());
     hex::encode(code.finalize().into_bytes())

@@ -144,6 +144,9 @@ pub async fn run() -> ExitCode {
     if let Some(refusal) = secret_arguments::refusal(std::env::args_os()) {
         return fail(refusal);
     }
+    if let Some(refusal) = secret_arguments::misplaced(std::env::vars_os()) {
+        return fail(&refusal);
+    }
     let Cli { log, command } = Cli::parse();
     telemetry::install(log.log_format, &log.log);
     let done = match command {

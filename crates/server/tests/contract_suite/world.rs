@@ -18,7 +18,7 @@ use crate::{
     forge,
     http::{Answer, Request, exchange},
     support::{
-        Backend, ManualClock, api_keys, contract::validate_response, database::migrated_postgres,
+        Backend, ManualClock, api_keys, canaries, contract::validate_response, database::migrated_postgres,
         webhooks::webhook_secret,
     },
 };
@@ -46,6 +46,7 @@ pub(crate) struct World {
     sandbox: Sandbox,
     place: Place,
     client: reqwest::Client,
+    _last_look: canaries::LastLook,
 }
 
 /// Everything that a request could have changed.
@@ -82,6 +83,7 @@ impl World {
         rate_limits: RateLimitOptions,
         operators: Option<VerifierConfig>,
     ) -> Self {
+        canaries::watch_the_log();
         let place = match backend {
             Backend::SqliteMemory => Place::Memory,
             Backend::SqliteFile => Place::File(SqliteFile::fresh()),
@@ -160,6 +162,7 @@ impl World {
                 .tls_certs_only([])
                 .build()
                 .unwrap(),
+            _last_look: canaries::LastLook,
         }
     }
 
@@ -195,14 +198,16 @@ impl World {
     /// Sends a request that is answered before anything looks at its path.
     pub(crate) async fn send_unchecked(&self, request: &Request) -> Answer {
         let received = exchange(self.address, &request.to_bytes(), false).await;
-        Answer::parse(&received).unwrap_or_else(|| {
+        let answer = Answer::parse(&received).unwrap_or_else(|| {
             panic!(
                 "no whole answer to {} {}: {}",
                 request.method,
                 request.target,
                 String::from_utf8_lossy(&received)
             )
-        })
+        });
+        canaries::assert_none_in_an_answer(&request.method, &request.target, &answer.headers, &answer.body);
+        answer
     }
 
     /// A card at a project's Stripe, as Stripe.js makes it; `token` is the name of a test card such as `visa`.

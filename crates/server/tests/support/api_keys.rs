@@ -5,7 +5,7 @@ use billfold_domain::{ApiKeyId, UtcTimestamp};
 use billfold_store::{ApiKeys, Database, NewApiKey, StoredApiKey};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{START, server::Server};
+use super::{START, canaries, server::Server};
 
 /// A key, and what is known of it.
 pub(crate) struct IssuedApiKey {
@@ -16,10 +16,19 @@ pub(crate) struct IssuedApiKey {
     pub(crate) hash: String,
 }
 
-/// What every test's server hashes keys with.
+/// What every test's server hashes keys with, as it is written and as bytes.
+pub(crate) const PEPPER: &str = "dGVzdHMgaGFzaCB0aGVpciBBUEkga2V5cyBieSBpdC4=";
+pub(crate) const PEPPER_BITS: &str = "tests hash their API keys by it.";
+
+/// The same, ready for use.
 pub(crate) fn pepper() -> ApiKeyPepper {
-    let text = SecretString::from("dGVzdHMgaGFzaCB0aGVpciBBUEkga2V5cyBieSBpdC4=");
+    let text = SecretString::from(PEPPER);
     ApiKeyPepper::parse(&text).expect("the pepper has 32 bytes")
+}
+
+/// What a key has between its prefix and its checksum.
+fn random_part(key: &str) -> &str {
+    &key[4..key.len() - 6]
 }
 
 /// Makes a key of a project; `expires_at` is in seconds since 1970.
@@ -30,6 +39,7 @@ pub(crate) async fn issue(
     expires_at: Option<i64>,
 ) -> IssuedApiKey {
     let key = ApiKey::generate().expect("there are random numbers");
+    canaries::also_for("an API key", random_part(key.expose().expose_secret()));
     let hash = pepper().hash(&key);
     let id = ApiKeyId::parse(format!("key_{}", &hash.to_hex()[..16])).expect("a good name");
     let new = NewApiKey {
@@ -71,6 +81,10 @@ pub(crate) async fn listed(database: &Database, project: &str, id: &ApiKeyId) ->
 /// A key like any other, but that nobody has made it, and its hash.
 pub(crate) fn made_up() -> (String, String) {
     let key = ApiKey::generate().expect("there are random numbers");
+    canaries::also_for(
+        "an API key that was made up",
+        random_part(key.expose().expose_secret()),
+    );
     (
         key.expose().expose_secret().to_owned(),
         pepper().hash(&key).to_hex(),

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::contract::validate_response;
+use super::{canaries::assert_none_in_an_answer, contract::validate_response};
 
 /// The `Request-Id`s that one server has given.
 pub(crate) type SeenRequestIds = Arc<Mutex<HashSet<String>>>;
@@ -106,6 +106,7 @@ impl Request {
             .await
             .unwrap_or_else(|error| panic!("{method} {path} should be answered whole: {error:?}"));
         validate_response(&method, &path, status, &headers, &body);
+        assert_none_in_an_answer(&method, &path, &headers, &body);
         let response = Response {
             status,
             headers,

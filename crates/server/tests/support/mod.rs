@@ -10,6 +10,7 @@
 )]
 
 pub(crate) mod api_keys;
+pub(crate) mod canaries;
 mod client;
 mod clock;
 #[path = "../contract/mod.rs"]

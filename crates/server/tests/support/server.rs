@@ -18,7 +18,10 @@ use tempfile::TempDir;
 
 pub(crate) use builder::ServerBuilder;
 
-use super::{ManualClock, StripeAccount, client::SeenRequestIds, database::TestDatabase, master_keys};
+use super::{
+    ManualClock, StripeAccount, canaries::LastLook, client::SeenRequestIds, database::TestDatabase,
+    master_keys,
+};
 
 /// The page that may call the account API unless a test says otherwise.
 pub(crate) const PAGE_ORIGIN: &str = "https://app.example.com";
@@ -33,6 +36,7 @@ pub(crate) struct Server {
     client: reqwest::Client,
     seen: SeenRequestIds,
     _directory: TempDir,
+    _last_look: LastLook,
 }
 
 impl Server {

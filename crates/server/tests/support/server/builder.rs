@@ -13,7 +13,7 @@ use secrecy::SecretString;
 
 use super::{
     super::{
-        Backend, ManualClock, api_keys,
+        Backend, ManualClock, api_keys, canaries,
         client::SeenRequestIds,
         database::TestDatabase,
         master_keys,
@@ -166,6 +166,7 @@ impl ServerBuilder {
 
     /// Starts the server on a free port of 127.0.0.1.
     pub(crate) async fn start(self) -> Server {
+        canaries::watch_the_log();
         let clock = Arc::new(ManualClock::new());
         let sandbox = Sandbox::start(billfold_sandbox::Options {
             clock: Arc::clone(&clock) as Arc<dyn billfold_sandbox::Clock>,
@@ -226,6 +227,7 @@ impl ServerBuilder {
             client,
             seen: SeenRequestIds::default(),
             _directory: directory,
+            _last_look: canaries::LastLook,
         };
         if self.webhooks == Webhooks::ComeFromStripe {
             for project in PROJECTS {

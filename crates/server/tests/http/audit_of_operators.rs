@@ -73,7 +73,7 @@ async fn every_change_of_an_operators_is_written_down(backend: Backend) {
             continue;
         };
         tried += 1;
-        let project = format!("shop-{tried}");
+        let project = format!("shop{tried}");
         let makes = *action == AuditAction::ProjectCreate;
         if !makes {
             let make = server.operator_request("POST", "").json(&keys(&project));

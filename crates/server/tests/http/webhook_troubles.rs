@@ -21,6 +21,10 @@ on_every_database!(
 /// Ten tries at five calls a second and more, on a busy machine.
 const WITHIN: Duration = Duration::from_mins(1);
 
+/// How many others are told of while one is poison: so many at least, and so many at most.
+const FEWEST_OTHERS: usize = 12;
+const OTHERS: usize = 60;
+
 async fn detach(server: &Server, project: &str, id: &str) {
     let path = format!("/v1/payment_methods/{id}/detach");
     let detached = server.stripe(project).call("POST", &path, &[]).await;
@@ -52,27 +56,25 @@ async fn wait_until_waiting(server: &Server, objects: i64) {
 async fn assert_parked(server: &Server, kind: &str) {
     let stripe = server.stripe("demo");
     let poison = server.saved_card("usr_alice").await;
-    let mut others = Vec::new();
-    for _ in 0..12 {
-        others.push(server.saved_card("usr_alice").await);
-    }
     let path = format!("/v1/payment_methods/{poison}");
     stripe
         .fault(json!({ "kind": kind, "method": "GET", "path": path, "count": 10_000, "milliseconds": 900 }))
         .await;
     detach(server, "demo", &poison).await;
     tell_of(server, "demo", "first", &poison).await;
-    for other in &others {
-        detach(server, "demo", other).await;
-        tell_of(server, "demo", "first", other).await;
-        wait_until_gone(server, "demo", other).await;
+    // A try counts when another object is answered after it in the same round, which is for the worker to arrange.
+    let mut parked = Vec::new();
+    for others in 1..=OTHERS {
+        let other = server.saved_card("usr_alice").await;
+        detach(server, "demo", &other).await;
+        tell_of(server, "demo", "first", &other).await;
+        wait_until_gone(server, "demo", &other).await;
+        let found = server.webhook_work().parked(&Server::scope("demo")).await;
+        parked = found.expect("what is parked can be listed");
+        if others >= FEWEST_OTHERS && !parked.is_empty() {
+            break;
+        }
     }
-    let parked = wait_for(WITHIN, "the poison to be parked", async || {
-        let parked = server.webhook_work().parked(&Server::scope("demo")).await;
-        let parked = parked.expect("what is parked can be listed");
-        (!parked.is_empty()).then_some(parked)
-    })
-    .await;
     assert_eq!(parked.len(), 1);
     assert_eq!(parked[0].attempts, 10);
     assert!(matches!(&parked[0].object, WebhookObject::PaymentMethod(id) if id.as_str() == poison));

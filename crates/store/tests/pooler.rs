@@ -20,6 +20,7 @@ use billfold_store::{
     PaymentMethods, Projects, StoreError, StripeCredentials, Subject, WebhookSecrets,
 };
 use billfold_test_support::{APPLICATION_ROLE, PostgresDatabase, Process, free_port, wait_for};
+use billfold_vault::{MasterKeys, Vault};
 use secrecy::SecretString;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -118,6 +119,12 @@ async fn migrated() -> PostgresDatabase {
     .await
 }
 
+/// The projects of a database, sealed with a key of the tests.
+fn projects(database: &Database) -> Projects {
+    let keys = MasterKeys::parse("a:dGhlIGZpcnN0IG1hc3RlciBrZXkgb2YgdGVzdHMgMDE=").unwrap();
+    Projects::new(database.clone(), Vault::new(keys))
+}
+
 fn project(name: &str) -> NewProject {
     NewProject {
         id: ProjectId::parse(name).unwrap(),
@@ -193,12 +200,12 @@ async fn tenants_who_share_two_sessions_stay_apart_and_leave_nothing_behind() {
     let database = Database::connect(&behind(&pooler.url)).await.unwrap();
     let scopes = ["one", "two"].map(|name| ProjectScope::authorized(ProjectId::parse(name).unwrap()));
     for name in ["one", "two"] {
-        Projects::new(database.clone())
+        projects(&database)
             .create(&project(name), UtcTimestamp::from_seconds(0))
             .await
             .unwrap();
     }
-    assert_eq!(Projects::new(database.clone()).list().await.unwrap().len(), 2);
+    assert_eq!(projects(&database).list().await.unwrap().len(), 2);
     let mut working = Vec::new();
     for client in 0..CLIENTS {
         let database = Database::connect(&behind(&pooler.url)).await.unwrap();
@@ -240,7 +247,7 @@ async fn callers_who_go_away_behind_a_pooler_leave_nothing_open() {
     let server = migrated().await;
     let pooler = start(&server).await;
     let database = Database::connect(&behind(&pooler.url)).await.unwrap();
-    Projects::new(database.clone())
+    projects(&database)
         .create(&project("one"), UtcTimestamp::from_seconds(0))
         .await
         .unwrap();

@@ -14,9 +14,9 @@ BILLFOLD_READING_TOKEN=$(token --scope project:read)
 BILLFOLD_FIRST_USER_TOKEN=$(token --user usr_first)
 BILLFOLD_SECOND_USER_TOKEN=$(token --user usr_second)
 
-npm ci --silent --no-audit --no-fund
+npm ci --loglevel=error --no-audit --no-fund
 rm -rf dist build
-npm run --silent build
-npm exec --no -- tsc --project test/tsconfig.json
+npm run --silent --loglevel=error build
+npm exec --loglevel=error --no -- tsc --project test/tsconfig.json
 # One file after the other: faults of the sandbox are ordered for a whole account.
 node --test --test-concurrency=1 --test-reporter=spec build/*.test.js build/live/*.test.js

@@ -63,8 +63,8 @@ function undescribed(file: string): string[] {
     // What an alias of a generated type has is described in the contract.
     if (!(symbol.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface))) continue;
     for (const [name, member] of symbol.members ?? []) {
-      const ours = !String(name).includes('#private') && !(member.flags & (ts.SymbolFlags.Constructor | ts.SymbolFlags.TypeParameter));
-      if (ours) look(member, `${symbol.name}.${String(name)}`);
+      const nameless = member.flags & (ts.SymbolFlags.Constructor | ts.SymbolFlags.TypeParameter);
+      if (!nameless && !String(name).includes('#private')) look(member, `${symbol.name}.${String(name)}`);
     }
   }
   return found;

@@ -14,7 +14,8 @@ function queries(stub: Stub): string[] {
 test('a walk goes through all pages and keeps its filters', async () => {
   const stub = new Stub([first, second]);
   const ids = [];
-  for await (const { id } of stub.project.paymentMethods.list({ user: 'usr_1', type: ['card', 'googlePay'], limit: 2 })) ids.push(id);
+  const list = stub.project.paymentMethods.list({ user: 'usr_1', type: ['card', 'googlePay'], limit: 2 });
+  for await (const { id } of list) ids.push(id);
   assert.deepEqual(ids, ['pm_4', 'pm_3', 'pm_2', 'pm_1']);
   assert.deepEqual(queries(stub), [
     '?limit=2&user=usr_1&type=card%2CgooglePay',

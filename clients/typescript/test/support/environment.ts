@@ -50,8 +50,17 @@ export async function confirm(id: string, clientSecret: string, number: string):
   return confirmed.payment_method;
 }
 
+/** How Stripe's next requests go wrong. */
+interface Fault {
+  kind: string;
+  path: string;
+  method: string;
+  count: number;
+  milliseconds?: number;
+}
+
 /** Orders a fault of the sandbox's. */
-export async function order(fault: { kind: string; path: string; method: string; count: number; milliseconds?: number }): Promise<void> {
+export async function order(fault: Fault): Promise<void> {
   await sandbox('POST', '/_sandbox/faults', JSON.stringify(fault));
 }
 

@@ -25,6 +25,7 @@ export class FaultyProxy {
   readonly #upstream: URL;
   readonly #server: Server;
   #deeds: Deed[] = [];
+  #method: string | undefined;
 
   private constructor(upstream: string) {
     this.#upstream = new URL(upstream);
@@ -48,6 +49,12 @@ export class FaultyProxy {
 
   /** What to do with the next requests. Those after them are passed on. */
   expect(...deeds: Deed[]): void {
+    this.expectOf(undefined, ...deeds);
+  }
+
+  /** The same for the requests of one method. Others are passed on. */
+  expectOf(method: string | undefined, ...deeds: Deed[]): void {
+    this.#method = method;
     this.#deeds = deeds;
     this.exchanges.length = 0;
   }
@@ -64,7 +71,8 @@ export class FaultyProxy {
   }
 
   async #handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const deed = this.#deeds.shift() ?? 'pass';
+    const meant = this.#method === undefined || this.#method === incoming.method;
+    const deed = (meant ? this.#deeds.shift() : undefined) ?? 'pass';
     const sent = await buffer(incoming);
     if (deed === 'lose request') {
       outgoing.destroy();

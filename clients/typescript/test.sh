@@ -19,4 +19,4 @@ rm -rf dist build
 npm run --silent --loglevel=error build
 npm exec --loglevel=error --no -- tsc --project test/tsconfig.json
 # One file after the other: faults of the sandbox are ordered for a whole account.
-node --test --test-concurrency=1 --test-reporter=spec build/*.test.js build/live/*.test.js
+node --test --test-concurrency=1 --test-timeout=120000 --test-reporter=spec build/*.test.js build/live/*.test.js

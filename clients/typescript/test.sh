@@ -16,7 +16,7 @@ BILLFOLD_SECOND_USER_TOKEN=$(token --user usr_second)
 
 npm ci --loglevel=error --no-audit --no-fund
 rm -rf dist build
-npm run --silent --loglevel=error build
+npm run --loglevel=error build
 npm exec --loglevel=error --no -- tsc --project test/tsconfig.json
 # One file after the other: faults of the sandbox are ordered for a whole account.
 node --test --test-concurrency=1 --test-timeout=120000 --test-reporter=spec build/*.test.js build/live/*.test.js

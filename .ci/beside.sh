@@ -10,6 +10,8 @@
 #   BILLFOLD_PROJECT_TOKEN            a token for the project API
 #   BILLFOLD_ACCOUNT_TOKEN            a token for the account API
 #   BILLFOLD_SANDBOX_PUBLISHABLE_KEY  the publishable key of the project's account
+#   BILLFOLD_BINARY                   the binary, which makes more tokens: billfold token …
+#   BILLFOLD_DATA_DIR                 where its issuer's key is
 # BILLFOLD_BINARY names the binary; without it, it is the release build's.
 set -euo pipefail
 kind=${1:?usage: beside.sh dev|sandbox COMMAND...}
@@ -60,6 +62,7 @@ if [ "$kind" = dev ]; then
     BILLFOLD_PROJECT_TOKEN=$(printed TOKEN)
     BILLFOLD_ACCOUNT_TOKEN=$(printed USER_TOKEN)
     export BILLFOLD_SANDBOX_PUBLISHABLE_KEY=pk_test_billfold_demo
+    export BILLFOLD_BINARY=$binary BILLFOLD_DATA_DIR=$data
 else
     export BILLFOLD_SANDBOX_URL
     BILLFOLD_SANDBOX_URL=$(grep -o 'http://[0-9.:]*[0-9]' "$data/output" | head -n 1 || true)

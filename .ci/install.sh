@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the checks need and the machine lacks: a C compiler, curl, OpenSSL's program, patch, Python's venv, Node.js, PostgreSQL's
-# server, PgBouncer, the proxies nginx and haproxy, of Rust's own parts the formatter and the linter, and cargo-deny.
+# Installs what the checks need and the machine lacks: a C compiler, curl, OpenSSL's program, patch, Python's venv, Node.js, Chromium,
+# PostgreSQL's server, PgBouncer, the proxies nginx and haproxy, of Rust's own parts the formatter and the linter, and cargo-deny.
 set -euo pipefail
 
 has_postgresql() {
@@ -20,6 +20,7 @@ command -v patch >/dev/null || packages+=(patch)
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
+command -v chromium >/dev/null || packages+=(chromium)
 has_postgresql || packages+=(postgresql)
 command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || packages+=(pgbouncer)
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || packages+=(nginx)

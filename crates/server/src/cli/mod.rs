@@ -24,7 +24,7 @@ mod token;
 use std::{io::Write as _, process::ExitCode};
 
 use billfold_store::{DatabaseOptions, DatabasePooler};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::telemetry::{self, LogFormat};
 
@@ -144,7 +144,8 @@ pub async fn run() -> ExitCode {
     if let Some(refusal) = secret_arguments::refusal(std::env::args_os()) {
         return fail(refusal);
     }
-    if let Some(refusal) = secret_arguments::misplaced(std::env::vars_os()) {
+    let of_options = secret_arguments::variables_of(&Cli::command());
+    if let Some(refusal) = secret_arguments::misplaced(&of_options, std::env::vars_os()) {
         return fail(&refusal);
     }
     let Cli { log, command } = Cli::parse();

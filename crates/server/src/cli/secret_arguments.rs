@@ -1,7 +1,7 @@
 //! Keeps secrets out of arguments, which every process of the machine can read and which end up in a shell's history, and out of
 //! variables that are for something else.
 
-use std::ffi::OsString;
+use std::{collections::HashSet, ffi::OsString};
 
 use billfold_auth::ApiKey;
 use billfold_vault::MasterKeys;
@@ -52,15 +52,26 @@ pub(super) fn refusal(arguments: impl IntoIterator<Item = OsString>) -> Option<&
     })
 }
 
-/// What is wrong with the environment, if a secret stands in a variable that is not there for one: whatever reads it would
-/// repeat it, and might keep it as a name.
-pub(super) fn misplaced(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Option<String> {
+/// The variables that options of a command, or of a command below it, are taken from.
+pub(super) fn variables_of(command: &clap::Command) -> HashSet<String> {
+    let own = command.get_arguments().filter_map(clap::Arg::get_env);
+    let own = own.map(|name| name.to_string_lossy().into_owned());
+    own.chain(command.get_subcommands().flat_map(variables_of))
+        .collect()
+}
+
+/// What is wrong with the environment, if a secret stands in a variable of an option that is not there for one: whatever
+/// reads it would repeat it, and might keep it as a name. What other programs call their variables is their matter.
+pub(super) fn misplaced(
+    of_options: &HashSet<String>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Option<String> {
     let mut variables = environment.into_iter().map(|(name, value)| {
         let text = |text: OsString| text.to_string_lossy().into_owned();
         (text(name), text(value))
     });
     let (name, _) = variables.find(|(name, value)| {
-        name.starts_with("BILLFOLD_")
+        of_options.contains(name)
             && !OF_SECRETS.contains(&name.as_str())
             && (is_of_stripe(value) || is_of_billfold(value))
     })?;
@@ -197,7 +208,18 @@ mod tests {
 
     #[test]
     fn a_secret_in_a_variable_for_something_else_is_noticed() {
-        let misplaced = |name: &str, value: &str| misplaced([(name.into(), value.into())]);
+        let options = [
+            "BILLFOLD_API_KEY_ID",
+            "BILLFOLD_MASTER_KEY_FILE",
+            "BILLFOLD_STRIPE_SECRET_KEY",
+        ];
+        let command = options
+            .into_iter()
+            .fold(clap::Command::new("billfold"), |command, variable| {
+                command.subcommand(clap::Command::new(variable).arg(clap::Arg::new("option").env(variable)))
+            });
+        let of_options = variables_of(&command);
+        let misplaced = |name: &str, value: &str| misplaced(&of_options, [(name.into(), value.into())]);
         for value in [API_KEY, TOKEN, MASTER_KEY, "sk_live_1", "whsec_1"] {
             let refusal = misplaced("BILLFOLD_API_KEY_ID", value).expect("it should be noticed");
             assert!(
@@ -210,6 +232,7 @@ mod tests {
             ("BILLFOLD_STRIPE_SECRET_KEY", "sk_test_1"),
             ("BILLFOLD_MASTER_KEY_FILE", "/etc/billfold/master-keys"),
             ("ANOTHER_PROGRAMS_KEY", "sk_live_1"),
+            ("BILLFOLD_TOKEN_OF_A_SCRIPT", TOKEN),
         ] {
             assert_eq!(misplaced(name, value), None, "{name}");
         }

@@ -222,7 +222,7 @@ pub(crate) const SLOWHTTPTEST: [(&str, &[&str]); 3] = [
     ),
     (
         "slow read",
-        &["-X", "-w", "256", "-y", "512", "-n", "1", "-z", "1", "-k", "20"],
+        &["-X", "-w", "256", "-y", "512", "-n", "1", "-z", "1", "-k", "10"],
     ),
 ];
 
@@ -251,7 +251,11 @@ pub(crate) async fn slowhttptest(
         timeout(duration + Duration::from_secs(30), output.read_to_end(&mut said)).await??;
     }
     child.wait().await?;
-    Ok(last_words(&String::from_utf8_lossy(&said)))
+    let told = last_words(&String::from_utf8_lossy(&said));
+    if told.is_empty() {
+        return Err(format!("slowhttptest takes no such options: {options:?}").into());
+    }
+    Ok(told)
 }
 
 /// The last figures that it printed, without the colours of its terminal.

@@ -81,7 +81,7 @@ pub(crate) struct Gate {
     /// Who operates the installation, where anyone does over HTTP.
     pub(crate) operators: Option<OperatorVerifier>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// What API keys are hashed with; without one none is taken.
+    /// What API keys are hashed with.
     pub(crate) api_key_pepper: ApiKeyPepper,
 }
 

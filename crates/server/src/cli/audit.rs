@@ -108,12 +108,6 @@ impl Audit {
     }
 }
 
-async fn connect(arguments: DatabaseArguments) -> Result<Database, CommandError> {
-    let database = Database::connect(&arguments.options()).await?;
-    super::serve::require_migrated(&database).await?;
-    Ok(database)
-}
-
 /// The project of this name, or every project: deleted ones too, whose log stays.
 async fn scopes(database: &Database, wanted: Option<&ProjectId>) -> Result<Vec<ProjectScope>, CommandError> {
     let mut found = Projects::names_even_of_deleted(database).await?;
@@ -137,11 +131,11 @@ fn scope(project: ProjectId) -> ProjectScope {
 impl Show {
     async fn run(self) -> Result<(), CommandError> {
         let database_url = self.database_url.clone();
-        let database = connect(DatabaseArguments {
+        let arguments = DatabaseArguments {
             database_url: database_url.ok_or("which database? Give its URL with --database-url")?,
             pooler: self.pooler.clone(),
-        })
-        .await?;
+        };
+        let database = arguments.connect().await?;
         if self.refused_callers {
             if self.project.is_some() || self.user.is_some() || self.action.is_some() {
                 return Err(
@@ -305,7 +299,7 @@ impl Prune {
     }
 
     async fn run(self) -> Result<(), CommandError> {
-        let database = connect(self.database).await?;
+        let database = self.database.connect().await?;
         let log = OperatorLog::start(&database);
         let events = AuditEvents::new(database.clone());
         let before = SystemClock

@@ -8,7 +8,7 @@ use std::{
 use billfold_auth::DevelopmentIssuer;
 use billfold_domain::{Clock as _, ProjectId, SystemClock};
 use billfold_sandbox::Sandbox;
-use billfold_store::{Database, DatabaseOptions, NewProject, Projects, StripeCredentials, WebhookSecrets};
+use billfold_store::{Database, DatabaseOptions, NewProject, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -114,8 +114,7 @@ impl Dev {
             );
         }
         let vault = master_keys::of_development(&self.data_dir)?;
-        let projects = Projects::new(database.clone(), vault.clone());
-        projects.prove_master_keys().await?;
+        let projects = master_keys::proven(&database, &vault).await?;
         migrate::seal_plain_secrets(&database, &projects).await?;
         let client_options = ClientOptions {
             api_base: stripe.api_base,

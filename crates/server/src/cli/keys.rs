@@ -3,14 +3,17 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use billfold_domain::{AuditAction, AuditOutcome, Clock as _, ProjectId, SystemClock};
-use billfold_store::{Database, InstallationSecret, InstallationSecrets, Projects, Rotation, StoreError};
+use billfold_store::{InstallationSecret, InstallationSecrets, Projects, Rotation, StoreError};
 use billfold_vault::{MasterKey, MasterKeyId, Standing};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret as _;
 use time::Duration;
 
 use super::{
-    CommandError, DatabaseArguments, master_keys::MasterKeyArguments, operator_log::OperatorLog, print,
+    CommandError, DatabaseArguments,
+    master_keys::{self, MasterKeyArguments},
+    operator_log::OperatorLog,
+    print,
 };
 
 #[derive(Debug, Subcommand)]
@@ -69,12 +72,6 @@ impl Keys {
     }
 }
 
-async fn connect(database: DatabaseArguments) -> Result<Database, CommandError> {
-    let database = Database::connect(&database.options()).await?;
-    super::serve::require_migrated(&database).await?;
-    Ok(database)
-}
-
 impl Generate {
     fn run(self) -> Result<(), CommandError> {
         let name = self.id.unwrap_or_else(|| {
@@ -104,9 +101,10 @@ impl Rotate {
         let older_than = self
             .data_keys
             .then(|| Duration::seconds(i64::from(self.older_than)));
-        let database = connect(self.database).await?;
-        let projects = self.master_keys.open(&database).await?;
-        let secrets = InstallationSecrets::new(database.clone(), self.master_keys.vault()?);
+        let database = self.database.connect().await?;
+        let vault = self.master_keys.vault()?;
+        let projects = master_keys::proven(&database, &vault).await?;
+        let secrets = InstallationSecrets::new(database.clone(), vault);
         for secret in InstallationSecret::ALL {
             if secrets.rewrap(secret).await? {
                 print(&format!(
@@ -199,7 +197,7 @@ impl Tally {
 
 impl Status {
     async fn run(self) -> Result<(), CommandError> {
-        let database = connect(self.database).await?;
+        let database = self.database.connect().await?;
         let vault = self.master_keys.vault()?;
         let projects = Projects::new(database.clone(), vault.clone());
         let mut wrapping: BTreeMap<String, usize> = BTreeMap::new();

@@ -29,9 +29,7 @@ pub(super) struct MasterKeyArguments {
 impl MasterKeyArguments {
     /// The projects of a database, with master keys that are proven to be its own.
     pub(super) async fn open(&self, database: &Database) -> Result<Projects, CommandError> {
-        let projects = Projects::new(database.clone(), self.vault()?);
-        projects.prove_master_keys().await?;
-        Ok(projects)
+        proven(database, &self.vault()?).await
     }
 
     /// The master keys. Says what to do where there are none.
@@ -62,6 +60,13 @@ impl MasterKeyArguments {
         };
         Ok(Some(Vault::new(keys)))
     }
+}
+
+/// The projects of a database, with master keys that are proven to be its own.
+pub(super) async fn proven(database: &Database, vault: &Vault) -> Result<Projects, CommandError> {
+    let projects = Projects::new(database.clone(), vault.clone());
+    projects.prove_master_keys().await?;
+    Ok(projects)
 }
 
 fn from_environment() -> Result<Option<SecretString>, CommandError> {

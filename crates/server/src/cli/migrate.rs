@@ -4,7 +4,11 @@ use billfold_domain::{Clock as _, SystemClock};
 use billfold_store::{Database, DatabaseOptions, Projects};
 use clap::Args;
 
-use super::{CommandError, master_keys::MasterKeyArguments, print};
+use super::{
+    CommandError,
+    master_keys::{self, MasterKeyArguments},
+    print,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Migrate {
@@ -46,8 +50,7 @@ impl Migrate {
         }
         let sealed = match vault {
             Some(vault) => {
-                let projects = Projects::new(database.clone(), vault);
-                projects.prove_master_keys().await?;
+                let projects = master_keys::proven(&database, &vault).await?;
                 seal_plain_secrets(&database, &projects).await?
             }
             None => 0,

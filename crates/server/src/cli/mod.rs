@@ -23,7 +23,7 @@ mod token;
 
 use std::{io::Write as _, process::ExitCode};
 
-use billfold_store::{DatabaseOptions, DatabasePooler};
+use billfold_store::{Database, DatabaseOptions, DatabasePooler};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::telemetry::{self, LogFormat};
@@ -119,6 +119,13 @@ enum Pooler {
 }
 
 impl DatabaseArguments {
+    /// Connects to a database that is up to date.
+    async fn connect(&self) -> Result<Database, CommandError> {
+        let database = Database::connect(&self.options()).await?;
+        serve::require_migrated(&database).await?;
+        Ok(database)
+    }
+
     fn options(&self) -> DatabaseOptions {
         DatabaseOptions {
             pooler: self.pooler.database_pooler.map(|pooler| match pooler {

@@ -6,7 +6,7 @@ use billfold_domain::{ProjectId, SystemClock};
 use billfold_service::{
     EndedOperations, Service, ServiceError, ServiceOptions, SweepReport, UlidIdentifiers,
 };
-use billfold_store::{Database, Project, Projects, StoreError};
+use billfold_store::{Project, Projects, StoreError};
 use billfold_stripe::{ClientOptions, StripeClient};
 use clap::Args;
 use secrecy::ExposeSecret as _;
@@ -95,8 +95,7 @@ impl Found {
 impl Reconcile {
     /// Prints the report, and says whether all is well.
     pub(super) async fn run(self) -> Result<bool, CommandError> {
-        let database = Database::connect(&self.database.options()).await?;
-        super::serve::require_migrated(&database).await?;
+        let database = self.database.connect().await?;
         let all = self.master_keys.open(&database).await?;
         let projects = self.projects(&all).await?;
         let stripe = StripeClient::new(ClientOptions {

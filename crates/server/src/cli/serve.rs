@@ -17,7 +17,7 @@ use super::{
     dev::SANDBOX_KEY_PREFIX,
     edge::EdgeArguments,
     limits::LimitArguments,
-    master_keys::MasterKeyArguments,
+    master_keys::{self, MasterKeyArguments},
     shutdown::{self, ShutdownArguments, Signals},
 };
 use crate::application::{Application, CorsOrigins, Settings};
@@ -132,8 +132,7 @@ impl Serve {
         require_migrated(&database).await?;
         warn_of_unguarded_tables(&database).await?;
         let vault = self.master_keys.vault()?;
-        let projects = Projects::new(database.clone(), vault.clone());
-        projects.prove_master_keys().await?;
+        let projects = master_keys::proven(&database, &vault).await?;
         look_at_projects(&projects).await?;
         let api_key_pepper = api_key::pepper::of_installation(&database, &vault).await?;
         let maximum_lifetime = Duration::seconds(i64::from(self.maximum_token_lifetime));

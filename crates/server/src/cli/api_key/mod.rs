@@ -56,8 +56,7 @@ impl ProjectArguments {
         reason = "whoever has the database's address may do everything"
     )]
     async fn open(self) -> Result<Opened, CommandError> {
-        let database = Database::connect(&self.database.options()).await?;
-        super::serve::require_migrated(&database).await?;
+        let database = self.database.connect().await?;
         let found = Projects::list_of(&database).await?;
         let project = self.project;
         let status = found

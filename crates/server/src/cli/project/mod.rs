@@ -99,19 +99,13 @@ struct Installation {
     service: Service,
 }
 
-async fn connect(database: &DatabaseArguments) -> Result<Database, CommandError> {
-    let database = Database::connect(&database.options()).await?;
-    super::serve::require_migrated(&database).await?;
-    Ok(database)
-}
-
 impl InstallationArguments {
     async fn open(
         &self,
         stripe: StripeArguments,
         options: ServiceOptions,
     ) -> Result<Installation, CommandError> {
-        let database = connect(&self.database).await?;
+        let database = self.database.connect().await?;
         let projects = self.master_keys.open(&database).await?;
         let stripe = StripeClient::new(ClientOptions {
             api_base: stripe.stripe_api_base,

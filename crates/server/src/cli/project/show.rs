@@ -5,7 +5,7 @@ use billfold_service::ShownProject;
 use billfold_store::Projects;
 use clap::Args;
 
-use super::{InstallationArguments, connect, print, refused};
+use super::{InstallationArguments, print, refused};
 use crate::cli::{CommandError, DatabaseArguments, cors};
 
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub(in crate::cli) struct Show {
 
 impl List {
     pub(super) async fn run(self) -> Result<(), CommandError> {
-        let database = connect(&self.database).await?;
+        let database = self.database.connect().await?;
         for project in Projects::list_of(&database).await? {
             print(&format!("{}\n", project.id))?;
         }

@@ -82,7 +82,8 @@ impl KeysInForce {
     }
 }
 
-/// Whether less than the interval has passed. When the clock was set back, it has not: nothing waits for it.
+/// Whether the times are less than the interval apart, whichever is the later: callers read the clock before they come
+/// here, so who comes second may bring the earlier time. A clock set back by more than the interval holds nothing up.
 pub(crate) fn within(now: UtcTimestamp, since: UtcTimestamp, interval: time::Duration) -> bool {
-    since <= now && now < since.plus(interval)
+    now < since.plus(interval) && since < now.plus(interval)
 }

@@ -42,6 +42,18 @@ async fn unknown_keys_make_the_set_be_fetched_at_most_once_in_thirty_seconds() {
     assert_eq!(tried(31).await, 4);
 }
 
+#[tokio::test]
+async fn who_read_the_clock_earlier_and_comes_later_asks_for_no_other_fetch() {
+    let place = Place::of(&[1]).await;
+    let verifier = place.verifier().await;
+    for now in [9, 8, 0, 9] {
+        let unknown = verifier.verify(&named(9, "unknown"), at(now));
+        assert_eq!(unknown, Err(TokenError::KeyUnknown));
+        verifier.fetch_when_due(at(9)).await;
+    }
+    assert_eq!(place.server.requests(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_unknown_keys_at_once_are_one_fetch() {
     let place = Place::of(&[1]).await;

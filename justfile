@@ -42,6 +42,11 @@ torture *arguments='all --long':
     cargo run --release -p billfold-torture -- {{ arguments }}
     torture/planted-bugs.sh
 
+# The pages of `billfold dev` in a headless Chromium: every way to add a card, axe, and pictures in target/e2e. Needs Node.js and Chromium.
+e2e:
+    cargo build --release --bin billfold
+    .ci/beside.sh dev bash -c 'tests/e2e/run.sh "$BILLFOLD_BASE_URL"'
+
 # What strangers send, made up by a fuzzer, for so many seconds each. Needs a nightly compiler and cargo-fuzz.
 fuzz seconds='600' *targets:
     fuzz/run.sh {{ seconds }} {{ targets }}

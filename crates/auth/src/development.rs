@@ -7,14 +7,14 @@ use std::{
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use billfold_domain::{ProjectId, UtcTimestamp};
+use billfold_domain::{ProjectId, UserId, UtcTimestamp};
 use jsonwebtoken::{Algorithm, Header};
 use serde_json::json;
 use time::Duration;
 
 use crate::{
-    DEFAULT_AUDIENCE, DEFAULT_MAXIMUM_LIFETIME, DEFAULT_OPERATOR_AUDIENCE, IssuerConfig, KeySource, Scopes,
-    VerifierConfig,
+    DEFAULT_AUDIENCE, DEFAULT_MAXIMUM_LIFETIME, DEFAULT_OPERATOR_AUDIENCE, IssuerConfig, KeySource, Scope,
+    Scopes, VerifierConfig,
     claims::{is_subject, is_timezone},
     development_key::{self, SigningKey},
     key::DEVELOPMENT_KEY_PREFIX,
@@ -99,6 +99,40 @@ pub struct OperatorTokenRequest {
     pub scopes: Scopes,
     /// How long it lasts, in whole seconds: 1 second to 24 hours.
     pub lifetime: Duration,
+}
+
+impl TokenRequest {
+    /// For a tenant's user: reading and writing on the account API for an hour, with times in UTC.
+    pub fn for_user(project: &ProjectId, user: &UserId) -> Self {
+        let scopes = [Scope::AccountRead, Scope::AccountWrite];
+        Self::for_an_hour(project, user.as_str(), scopes)
+    }
+
+    /// For a tenant's backend: reading and writing on the project API for an hour.
+    pub fn for_backend(project: &ProjectId) -> Self {
+        Self::for_an_hour(project, "backend", [Scope::ProjectRead, Scope::ProjectWrite])
+    }
+
+    fn for_an_hour(project: &ProjectId, subject: &str, scopes: [Scope; 2]) -> Self {
+        Self {
+            project: project.clone(),
+            subject: subject.to_owned(),
+            scopes: scopes.into_iter().collect(),
+            timezone: None,
+            lifetime: Duration::HOUR,
+        }
+    }
+}
+
+impl OperatorTokenRequest {
+    /// Everything on the operator API, for so long: 1 second to 24 hours.
+    pub fn lasting(lifetime: Duration) -> Self {
+        Self {
+            subject: "operator".to_owned(),
+            scopes: Scopes::NONE.with(Scope::OperatorWrite),
+            lifetime,
+        }
+    }
 }
 
 /// Signs tokens with an Ed25519 key that lies in a directory.

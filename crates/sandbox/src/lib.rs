@@ -43,6 +43,7 @@ mod setup_intent;
 mod setup_intents;
 mod shared;
 mod state;
+mod stripe_js;
 mod webhooks;
 
 use std::io;
@@ -168,6 +169,7 @@ impl Sandbox {
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(data.clone())
+                .configure(stripe_js::configure)
                 .default_service(web::to(http::handle))
         })
         .workers(workers)

@@ -27,6 +27,7 @@ use crate::{
     audit,
     auth::Gate,
     edge::{self, cors},
+    pages::{self, Demo},
     rate_limit, request_id, routes,
 };
 
@@ -54,6 +55,8 @@ pub struct Settings {
     pub edge: EdgeLimits,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What the demo page knows of this instance; `None`, as in production, has no such page.
+    pub demo: Option<Demo>,
     /// Threads that serve requests; `None` takes one a processor.
     pub workers: Option<usize>,
     /// Whether this instance ends, in the background, what requests have left open at Stripe.
@@ -82,6 +85,7 @@ impl Settings {
             cors_origins: CorsOrigins::Listed(Vec::new()),
             edge: EdgeLimits::default(),
             clock: Arc::new(SystemClock),
+            demo: None,
             workers: None,
             reconciler: true,
             webhook_worker: Some(WebhookWorkerOptions::default()),
@@ -159,6 +163,7 @@ impl Application {
             clock,
             cors_origins,
             edge,
+            demo,
             workers,
             ..
         } = settings;
@@ -198,8 +203,8 @@ impl Application {
             clock,
             api_key_pepper: settings.api_key_pepper,
         };
-        let server =
-            server(listener, service.clone(), gate, cors_origins, edge, workers).map_err(not_listening)?;
+        let server = server(listener, service.clone(), gate, cors_origins, edge, demo, workers)
+            .map_err(not_listening)?;
         let handle = server.handle();
         Ok(Self {
             address,
@@ -299,12 +304,14 @@ fn server(
     gate: Gate,
     cors_origins: CorsOrigins,
     limits: EdgeLimits,
+    demo: Option<Demo>,
     workers: Option<usize>,
 ) -> std::io::Result<Server> {
     let service = web::Data::new(service);
     let has_operators = gate.operators.is_some();
     let gate = web::Data::new(gate);
     let cors_origins = web::Data::new(cors_origins);
+    let demo = demo.map(web::Data::new);
     edge::start(listener, limits, workers, move || {
         App::new()
             .app_data(service.clone())
@@ -316,6 +323,12 @@ fn server(
                     !routes::is_account(path) && (has_operators || !routes::is_operator(path))
                 });
             })
+            .configure(|config| {
+                if let Some(demo) = &demo {
+                    config.app_data(demo.clone()).service(pages::demo(demo));
+                }
+            })
+            .service(pages::reference())
             .service(
                 web::scope("")
                     .guard(actix_web::guard::fn_guard(|context| {

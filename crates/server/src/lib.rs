@@ -13,6 +13,8 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod handlers;
+pub mod inspector;
+pub mod pages;
 mod rate_limit;
 mod reply;
 mod request_id;

@@ -140,6 +140,11 @@ pub(crate) async fn refuse_preflight(
     Ok(ServiceResponse::new(request, refusal).map_into_right_body())
 }
 
+/// The answer to any other method at a path that is only read.
+pub(crate) async fn only_readable(request: HttpRequest) -> HttpResponse {
+    refuse(&request, ApiError::MethodNotAllowed("GET, HEAD".to_owned()))
+}
+
 /// The answer at a path that is none.
 pub(crate) async fn not_found(request: HttpRequest) -> HttpResponse {
     refuse(&request, ApiError::RouteNotFound)

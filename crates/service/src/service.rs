@@ -11,8 +11,8 @@ use std::{
 
 use billfold_domain::{Clock, ProjectScope, UserId};
 use billfold_store::{
-    ApiKeys, Chores, CorsOrigins, Customers, Database, IdempotencyKeys, Operations, PaymentMethods, Projects,
-    SetupIntents, StoreError, StripeReads, WebhookEvents, WebhookWork,
+    ApiKeys, Chores, CorsOrigins, Customers, Database, IdempotencyKeys, InspectedTable, Operations,
+    PaymentMethods, Projects, SetupIntents, StoreError, StripeReads, WebhookEvents, WebhookWork,
 };
 use billfold_stripe::StripeClient;
 use tokio::runtime::Handle;
@@ -187,6 +187,11 @@ impl Service {
                 Err(NotReady::Database)
             }
         }
+    }
+
+    /// The newest rows that the project's requests have left in the database, as they are.
+    pub async fn newest_rows(&self, tenant: &Tenant) -> Result<Vec<InspectedTable>, ServiceError> {
+        Ok(self.parts.database.newest_rows(&tenant.scope).await?)
     }
 
     /// Makes [`Service::ready`] tell from now on that no more requests should be sent here. Those that come all the same

@@ -12,4 +12,5 @@ mod payment_methods;
 mod persistence;
 mod setup_intents;
 mod shapes;
+mod stripe_js;
 mod webhooks;

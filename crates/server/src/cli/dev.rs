@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use billfold_auth::DevelopmentIssuer;
@@ -12,6 +13,7 @@ use billfold_store::{Database, DatabaseOptions, NewProject, StripeCredentials, W
 use billfold_stripe::ClientOptions;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
 use super::{
     CommandError, api_key, dev_guide, dev_webhooks,
@@ -19,7 +21,11 @@ use super::{
     master_keys, migrate, print,
     shutdown::{self, ShutdownArguments, Signals},
 };
-use crate::application::{Application, CorsOrigins, Settings};
+use crate::{
+    application::{Application, CorsOrigins, Settings},
+    inspector::Inspector,
+    pages::{Demo, StripeJs},
+};
 
 /// What the secret keys of the sandbox's accounts begin with here. No secret: the sandbox makes an account for any key.
 pub(super) const SANDBOX_KEY_PREFIX: &str = "sk_test_billfold_";
@@ -83,6 +89,14 @@ pub(super) struct Dev {
         requires = "stripe_secret_key"
     )]
     stripe_publishable_key: Option<String>,
+    /// Another Stripe.js than Stripe's own, for the demo page with another Stripe than the sandbox.
+    #[arg(
+        long,
+        env = "BILLFOLD_STRIPE_JS",
+        value_name = "URL",
+        requires = "stripe_publishable_key"
+    )]
+    stripe_js: Option<Url>,
     #[command(flatten)]
     limits: LimitArguments,
     #[command(flatten)]
@@ -93,15 +107,16 @@ pub(super) struct Dev {
 struct DevelopmentStripe {
     api_base: String,
     sandbox: Option<Sandbox>,
+    stripe_js: StripeJs,
     projects: Vec<NewProject>,
 }
 
 impl Dev {
-    pub(super) async fn run(self) -> Result<(), CommandError> {
+    pub(super) async fn run(self, inspector: Inspector) -> Result<(), CommandError> {
         let shutdown = self.shutdown.read(0)?;
         let signals = Signals::listen()?;
         make_private(&self.data_dir)?;
-        let issuer = DevelopmentIssuer::load_or_create(&self.data_dir)?;
+        let issuer = Arc::new(DevelopmentIssuer::load_or_create(&self.data_dir)?);
         let stripe = self.stripe().await?;
         let default_database = format!("sqlite://{}", self.data_dir.join("billfold.db").display());
         let database_url = self.database_url.unwrap_or(default_database);
@@ -137,6 +152,13 @@ impl Dev {
             cors_origins: CorsOrigins::Any,
             service: self.limits.service_options(),
             operators: Some(issuer.operator_verifier_config()),
+            demo: Some(Demo {
+                issuer: Arc::clone(&issuer),
+                project: stripe.projects[0].id.clone(),
+                publishable_key: stripe.projects[0].stripe.publishable_key.clone(),
+                stripe_js: stripe.stripe_js,
+                inspector,
+            }),
             ..Settings::new(database, vault, api_key_pepper, issuer.verifier_config())
         })
         .await?;
@@ -175,6 +197,10 @@ impl Dev {
             let api_base = self.stripe_api_base.clone();
             return Ok(DevelopmentStripe {
                 api_base: api_base.unwrap_or_else(|| ClientOptions::default().api_base),
+                stripe_js: self
+                    .stripe_js
+                    .clone()
+                    .map_or_else(StripeJs::of_stripe, StripeJs::at),
                 sandbox: None,
                 projects: vec![demo],
             });
@@ -191,6 +217,7 @@ impl Dev {
         };
         Ok(DevelopmentStripe {
             api_base: sandbox.url(),
+            stripe_js: StripeJs::of_sandbox(&sandbox.url())?,
             projects: vec![of_sandbox("demo")?, of_sandbox("acme")?],
             sandbox: Some(sandbox),
         })

@@ -2,10 +2,10 @@
 
 use std::{fmt::Write as _, net::SocketAddr, path::Path};
 
-use billfold_auth::DevelopmentIssuer;
+use billfold_auth::{DevelopmentIssuer, TokenRequest};
 use billfold_domain::{Clock as _, ProjectId, SystemClock, UserId};
 
-use super::{CommandError, token};
+use super::CommandError;
 
 pub(super) struct Guide<'a> {
     pub(super) address: SocketAddr,
@@ -24,6 +24,8 @@ impl Guide<'_> {
         let mut text = String::new();
         writeln!(text, "Billfold is ready.\n")?;
         writeln!(text, "  API       http://{}", self.address)?;
+        writeln!(text, "  Demo      http://{}/demo", self.address)?;
+        writeln!(text, "  Reference http://{}/docs", self.address)?;
         writeln!(text, "  Contract  http://{}/openapi.yaml", self.address)?;
         if let Some(sandbox) = &self.sandbox {
             writeln!(text, "  Sandbox   {sandbox} (a Stripe for development)")?;
@@ -41,12 +43,12 @@ impl Guide<'_> {
         writeln!(
             text,
             "TOKEN={}",
-            self.issuer.issue(&token::for_backend(&demo)?, now)?
+            self.issuer.issue(&TokenRequest::for_backend(&demo), now)?
         )?;
         writeln!(
             text,
             "USER_TOKEN={}",
-            self.issuer.issue(&token::for_user(&demo, &user)?, now)?
+            self.issuer.issue(&TokenRequest::for_user(&demo, &user), now)?
         )?;
         text.push_str(if self.sandbox.is_some() {
             WITH_SANDBOX

@@ -26,7 +26,10 @@ use std::{io::Write as _, process::ExitCode};
 use billfold_store::{Database, DatabaseOptions, DatabasePooler};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::telemetry::{self, LogFormat};
+use crate::{
+    inspector::Inspector,
+    telemetry::{self, LogFormat},
+};
 
 /// A payment-methods API that a platform runs for its tenants.
 ///
@@ -156,9 +159,10 @@ pub async fn run() -> ExitCode {
         return fail(&refusal);
     }
     let Cli { log, command } = Cli::parse();
-    telemetry::install(log.log_format, &log.log);
+    let inspector = matches!(command, Command::Dev(_)).then(Inspector::default);
+    telemetry::install(log.log_format, &log.log, inspector.clone());
     let done = match command {
-        Command::Dev(dev) => dev.run().await,
+        Command::Dev(dev) => dev.run(inspector.unwrap_or_default()).await,
         Command::Serve(serve) => serve.run().await,
         Command::Migrate(migrate) => migrate.run().await,
         Command::Project(project) => Box::pin(project.run()).await,

@@ -56,17 +56,13 @@ impl Token {
         let lifetime = Duration::seconds(i64::from(self.ttl));
         let now = SystemClock.now();
         let Some(project) = &self.project else {
-            let request = OperatorTokenRequest {
-                subject: "operator".to_owned(),
-                scopes: Scopes::parse("operator:write")?,
-                lifetime,
-            };
+            let request = OperatorTokenRequest::lasting(lifetime);
             print(&format!("{}\n", issuer.issue_operator(&request, now)?))?;
             return Ok(());
         };
         let usual = match &self.user {
-            Some(user) => for_user(project, user)?,
-            None => for_backend(project)?,
+            Some(user) => TokenRequest::for_user(project, user),
+            None => TokenRequest::for_backend(project),
         };
         let request = TokenRequest {
             scopes: self.scope.unwrap_or(usual.scopes),
@@ -77,26 +73,4 @@ impl Token {
         print(&format!("{}\n", issuer.issue(&request, now)?))?;
         Ok(())
     }
-}
-
-/// A token for a tenant's user, for an hour.
-pub(super) fn for_user(project: &ProjectId, user: &UserId) -> Result<TokenRequest, CommandError> {
-    Ok(TokenRequest {
-        project: project.clone(),
-        subject: user.to_string(),
-        scopes: Scopes::parse("account:read account:write")?,
-        timezone: None,
-        lifetime: Duration::HOUR,
-    })
-}
-
-/// A token for a tenant's backend, for an hour.
-pub(super) fn for_backend(project: &ProjectId) -> Result<TokenRequest, CommandError> {
-    Ok(TokenRequest {
-        project: project.clone(),
-        subject: "backend".to_owned(),
-        scopes: Scopes::parse("project:read project:write")?,
-        timezone: None,
-        lifetime: Duration::HOUR,
-    })
 }

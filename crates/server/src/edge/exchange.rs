@@ -18,14 +18,14 @@ use super::connection::Connection;
 
 type NoBody = BodyStream<stream::Empty<Result<Bytes, Infallible>>>;
 
-/// What every answer says, whatever it is about.
+/// What every answer says that does not say otherwise of itself.
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     // What it says it is, it is: a browser need not guess.
     (
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     ),
-    // No answer is a page: should one be shown as one, it loads nothing, runs nothing and stands in no frame.
+    // An answer of the API is no page: should one be shown as one, it loads nothing, runs nothing and stands in no frame.
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
@@ -50,7 +50,9 @@ pub(crate) async fn surround(
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(name, value);
+        if !headers.contains_key(&name) {
+            headers.insert(name, value);
+        }
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         // Nearly every answer is for one caller at one moment. The few others are small.

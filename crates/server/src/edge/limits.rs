@@ -39,8 +39,9 @@ impl EdgeLimits {
     /// which the HTTP library, when it has no use for them yet, asks for its turn again and again without rest.
     pub(super) const BYTES_AT_ONCE: usize = 32 * 1024;
 
-    /// How long what is left of a refused request's body is thrown away, so that its sender can still read why.
-    pub(super) const LINGER: Duration = Duration::from_secs(1);
+    /// How long what is left of a refused request's body is thrown away, so that its sender can still read why. Less than the
+    /// second after a limit within which a slow client is gone.
+    pub(super) const LINGER: Duration = Duration::from_millis(750);
 
     /// No deadline of a connection begins and ends within less than this.
     pub(super) fn shortest(&self) -> Duration {

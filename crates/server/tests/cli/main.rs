@@ -6,6 +6,7 @@ mod command;
 mod dev;
 mod help;
 mod keys;
+mod pages;
 mod plain_secrets;
 mod project;
 mod project_deletion;

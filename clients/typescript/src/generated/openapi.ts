@@ -11,7 +11,7 @@ export interface paths {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
             };
@@ -61,7 +61,7 @@ export interface paths {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
                 /**
@@ -100,7 +100,7 @@ export interface paths {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
             };
@@ -127,7 +127,7 @@ export interface paths {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
                 /**
@@ -158,7 +158,7 @@ export interface paths {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
             };
@@ -1307,7 +1307,7 @@ export interface components {
         IdempotencyKey: string;
         /**
          * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-         * @example gigs
+         * @example demo
          */
         Project: string;
         /**
@@ -1429,7 +1429,7 @@ export interface operations {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
             };
@@ -1481,7 +1481,7 @@ export interface operations {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
             };
@@ -1554,7 +1554,7 @@ export interface operations {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
                 /**
@@ -1601,7 +1601,7 @@ export interface operations {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
                 /**
@@ -1651,7 +1651,7 @@ export interface operations {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
             };
@@ -1708,7 +1708,7 @@ export interface operations {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
                 /**
@@ -1775,7 +1775,7 @@ export interface operations {
             path: {
                 /**
                  * @description The project. It must be the token's own: any other, and one that does not exist, are answered with the same 404.
-                 * @example gigs
+                 * @example demo
                  */
                 project: components["parameters"]["Project"];
             };

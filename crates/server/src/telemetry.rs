@@ -1,10 +1,18 @@
 //! The log: what it says and how.
 
-use std::io::IsTerminal as _;
+use std::{fmt, io::IsTerminal as _};
 
-use tracing::{Level, Metadata};
+use tracing::{Level, Metadata, span::Record};
 use tracing_subscriber::{
-    EnvFilter, filter::filter_fn, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter,
+    field::RecordFields,
+    filter::filter_fn,
+    fmt::{
+        FormatFields, FormattedFields,
+        format::{JsonFields, Writer},
+    },
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
 /// How lines of the log look.
@@ -23,13 +31,15 @@ pub(crate) fn install(format: LogFormat, filter: &str) {
     let log = tracing_subscriber::registry()
         .with(filter)
         .with(filter_fn(may_be_told));
-    let lines = fmt::layer()
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     // A second call, as tests make it, finds the first one's log in place, which is all that is wanted.
     drop(match format {
         LogFormat::Pretty => log.with(lines).try_init(),
-        LogFormat::Json => log.with(lines.json()).try_init(),
+        LogFormat::Json => log
+            .with(lines.json().fmt_fields(GrowingJson::default()))
+            .try_init(),
     });
 }
 
@@ -37,4 +47,61 @@ pub(crate) fn install(format: LogFormat, filter: &str) {
 /// asks for by a name. No filter lets that into the log.
 fn may_be_told(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::INFO || !metadata.target().starts_with("tokio_postgres")
+}
+
+/// A span's fields as JSON, to which later ones are added at the end. The library's own reads all of them again to add one, and
+/// every request's span has two that come later.
+#[derive(Default)]
+struct GrowingJson(JsonFields);
+
+impl<'writer> FormatFields<'writer> for GrowingJson {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        self.0.format_fields(writer, fields)
+    }
+
+    fn add_fields(&self, current: &'writer mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
+        let mut added = String::new();
+        self.0.format_fields(Writer::new(&mut added), fields)?;
+        grow(&mut current.fields, &added);
+        Ok(())
+    }
+}
+
+/// Adds the members of one JSON object to another. No field is recorded twice, so none stands there twice.
+fn grow(object: &mut String, added: &str) {
+    let members = added.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let Some(members) = members.filter(|members| !members.is_empty()) else {
+        return;
+    };
+    if object.pop().is_none() {
+        object.push('{');
+    }
+    if !object.ends_with('{') {
+        object.push(',');
+    }
+    object.push_str(members);
+    object.push('}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grow;
+
+    #[test]
+    fn later_fields_come_after_the_others() {
+        for (object, added, grown) in [
+            ("", r#"{"status":200}"#, r#"{"status":200}"#),
+            ("{}", r#"{"status":200}"#, r#"{"status":200}"#),
+            (r#"{"id":"req_1"}"#, "{}", r#"{"id":"req_1"}"#),
+            (
+                r#"{"id":"}"}"#,
+                r#"{"project":"a","status":200}"#,
+                r#"{"id":"}","project":"a","status":200}"#,
+            ),
+        ] {
+            let mut fields = object.to_owned();
+            grow(&mut fields, added);
+            assert_eq!(fields, grown);
+        }
+    }
 }

@@ -8,7 +8,7 @@ import { DECLINE } from "./browser.mjs";
 const axe = await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
 /** The faults that axe finds in the page and in its frames, each as a line. */
-async function faults(page) {
+export async function axeFaults(page) {
   for (const frame of page.frames()) {
     await frame.evaluate(axe);
     // The frames are of another origin than the page; nobody else's page is among them.
@@ -19,7 +19,7 @@ async function faults(page) {
   return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.target.join(" ")}: ${node.failureSummary}`));
 }
 
-const VARIANTS = [
+export const VARIANTS = [
   { width: 375, colorScheme: "light" },
   { width: 375, colorScheme: "dark" },
   { width: 1280, colorScheme: "light" },
@@ -39,7 +39,7 @@ export async function looks(stage, step) {
 
       const picture = async (state, fullPage = true) => {
         await page.screenshot({ path: `${stage.pictures}/${state}-${name}.png`, fullPage });
-        found.push(...(await faults(page)).map((fault) => `${state}: ${fault}`));
+        found.push(...(await axeFaults(page)).map((fault) => `${state}: ${fault}`));
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         if (overflow > 0) found.push(`${state}: the page is ${overflow} px wider than the screen`);
       };

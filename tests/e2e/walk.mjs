@@ -3,6 +3,7 @@
 import * as account from "./account.mjs";
 import { adding } from "./adding.mjs";
 import { Complaints, Demo, launch, PATIENCE } from "./browser.mjs";
+import { inspector } from "./inspector.mjs";
 import { keyboard } from "./keyboard.mjs";
 import { listing } from "./listing.mjs";
 import { looks } from "./looks.mjs";
@@ -45,7 +46,7 @@ async function step(words, work) {
 }
 
 try {
-  for (const part of [adding, listing, keyboard, troubles, standIn, reference, looks]) {
+  for (const part of [adding, listing, keyboard, troubles, standIn, inspector, reference, looks]) {
     for (const person of people) await account.removeAll(url, person);
     await part(stage, step);
   }

@@ -23,8 +23,7 @@ use billfold_service::{
 use crate::{
     error::{ApiError, Face, ProjectFace, RefusalCode, code_for_the_audit_log},
     handlers::projects,
-    request_id::RequestId,
-    routes,
+    request_id::Named,
 };
 
 /// How long a refusal waits to be written down before it is told. It is told in any case.
@@ -116,13 +115,19 @@ pub(crate) async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let action = routes::action(request.method(), request.match_pattern().as_deref());
+    let action = action(&request);
     let response = next.call(request).await?;
     let service = response.request().app_data::<web::Data<Service>>();
     if let (Some(action), Some(service)) = (action, service) {
         write_down(service.audit(), action, &response).await;
     }
     Ok(response)
+}
+
+/// What the log calls the request; `None` for what it does not tell of.
+fn action(request: &ServiceRequest) -> Option<AuditAction> {
+    let extensions = request.extensions();
+    extensions.get::<Named>()?.route?.action.clone()
 }
 
 async fn write_down<B>(log: &AuditLog, action: AuditAction, response: &ServiceResponse<B>) {
@@ -183,7 +188,7 @@ fn outcome(status: StatusCode) -> AuditOutcome {
 }
 
 fn request_id(request: &HttpRequest) -> Option<String> {
-    request.extensions().get::<RequestId>().map(|id| id.0.clone())
+    request.extensions().get::<Named>().map(|named| named.id.clone())
 }
 
 /// The object that the path names, where the text can be a name: another's project, if it is that, since nothing in there

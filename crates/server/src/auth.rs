@@ -15,7 +15,9 @@ use crate::{
     audit,
     edge::cors::AuthorisedFor,
     error::{AccountFace, ApiError, Face, FaceError, ProjectFace},
-    rate_limit, wire,
+    rate_limit,
+    request_id::note_project,
+    wire,
 };
 
 /// What a route asks of its caller, and the face that it belongs to.
@@ -95,6 +97,7 @@ impl<P: Permission<Face = ProjectFace>> FromRequest for Backend<P> {
         let request = request.clone();
         Box::pin(async move {
             let credential = Credential::of(&request).await?;
+            note_project(&credential.project);
             let attribution = audit::know::<P::Face>(&request, scope(&credential.project), credential.caller);
             require(
                 credential.scopes.contains(P::SCOPE),
@@ -123,6 +126,7 @@ impl<P: Permission<Face = AccountFace>> FromRequest for AccountHolder<P> {
         let request = request.clone();
         Box::pin(async move {
             let token = verify(&request).await?;
+            note_project(token.project());
             let attribution =
                 audit::know::<P::Face>(&request, scope(token.project()), credential::bearer_of(&token));
             let user = UserId::parse(token.subject()).map_err(|_| ApiError::Unauthenticated)?;
@@ -170,12 +174,13 @@ async fn operator(request: &HttpRequest) -> Result<Operator, ApiError> {
     let verified = operators.verify_or_await_key(token, gate.clock.now()).await;
     let token = verified.map_err(|error| disbelieve(request, &error))?;
     let named = request.match_info().get("project");
+    let named = named.and_then(|named| ProjectId::parse(named).ok());
+    if let Some(project) = &named {
+        note_project(project);
+    }
     let attribution = audit::know_operator(
         request,
-        named
-            .and_then(|named| ProjectId::parse(named).ok())
-            .as_ref()
-            .map(scope),
+        named.as_ref().map(scope),
         Caller::of_kind(CallerKind::Operator)
             .subject(&token.subject)
             .issuer(&token.issuer)

@@ -11,15 +11,28 @@ use actix_web::{
     http::header::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
 };
-use tracing::Instrument as _;
+use billfold_domain::ProjectId;
+use tracing::{Instrument as _, Span, field::Empty};
 use ulid::Ulid;
+
+use crate::routes::{self, RouteEntry};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const CALLERS_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_OF_CALLERS: usize = 64;
 
-/// The request's name, for whoever answers it.
-pub(crate) struct RequestId(pub(crate) String);
+/// The request as it is known from its beginning on, for whoever answers it.
+pub(crate) struct Named {
+    /// The request's name.
+    pub(crate) id: String,
+    /// Its route, where it has one.
+    pub(crate) route: Option<&'static RouteEntry>,
+}
+
+/// Notes in the request's span whose project it is about: one that the caller is authorised for.
+pub(crate) fn note_project(project: &ProjectId) {
+    Span::current().record("project", project.as_str());
+}
 
 /// Gives the request a name, runs it in a span of that name, and logs how it ended.
 pub(crate) async fn observe(
@@ -28,17 +41,30 @@ pub(crate) async fn observe(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = format!("req_{}", Ulid::generate());
     // The route's pattern, not the path: what callers write into a path is theirs.
-    let route = request.match_pattern().unwrap_or_default();
+    let pattern = request.match_pattern().unwrap_or_default();
+    let route = routes::find(request.method(), &pattern);
     let caller_id = callers_id(request.headers());
-    let span = tracing::info_span!("request", id = id.as_str(), caller_id, method = %request.method(), route);
+    let span = tracing::info_span!(
+        "request",
+        id = id.as_str(),
+        caller_id,
+        method = %request.method(),
+        route = pattern,
+        operation = route.map(|route| route.operation),
+        project = Empty,
+        status = Empty,
+    );
     let header = HeaderValue::from_str(&id).ok();
-    request.extensions_mut().insert(RequestId(id));
+    request.extensions_mut().insert(Named { id, route });
+    let ended = span.clone();
     async move {
         let mut response = next.call(request).await?;
         if let Some(header) = header {
             response.headers_mut().insert(REQUEST_ID, header);
         }
-        tracing::debug!(status = response.status().as_u16(), "answered");
+        let status = response.status().as_u16();
+        ended.record("status", status);
+        tracing::debug!(status, "answered");
         Ok(response)
     }
     .instrument(span)

@@ -24,70 +24,76 @@ pub struct RouteEntry {
     pub method: Method,
     /// The path, its variable parts in braces.
     pub path: &'static str,
+    /// The name of the operation in openapi.yaml, by which traces and metrics know it.
+    pub operation: &'static str,
     /// What the audit log calls a request for it; `None` for what the log does not tell of.
     pub action: Option<AuditAction>,
     handler: fn() -> Route,
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal => $($handler:ident)::+ $(as $action:ident)?,)+) => {
+    (@action) => { None };
+    (@action $action:ident) => { Some(AuditAction::$action) };
+    ($($method:ident $path:literal $operation:ident => $($handler:ident)::+ $(as $action:ident)?,)+) => {
         [$(RouteEntry {
             method: Method::$method,
             path: $path,
-            action: None$(.or(Some(AuditAction::$action)))?,
+            operation: stringify!($operation),
+            action: routes!(@action $($action)?),
             handler: || web::method(Method::$method).to($($handler)::+),
         }),+]
     };
 }
 
-/// Every route. Rows of one path stand together. A route that changes something says as what the audit log knows it.
-pub fn routes() -> [RouteEntry; 23] {
-    routes! {
-        POST   "/projects/{project}/paymentMethods"      => payment_methods::create as PaymentMethodCreate,
-        GET    "/projects/{project}/paymentMethods"      => payment_methods::list,
-        GET    "/projects/{project}/paymentMethods/{id}" => payment_methods::retrieve,
-        DELETE "/projects/{project}/paymentMethods/{id}" => payment_methods::delete as PaymentMethodDelete,
-        POST   "/projects/{project}/setupIntents"        => setup_intents::create as SetupIntentCreate,
-        GET    "/projects/{project}/setupIntents/{id}"   => setup_intents::retrieve,
-        GET    "/projects/{project}/auditEvents"         => audit_events::list,
-        POST   "/v1/account/setup-intent"                => account_setup_intents::create as SetupIntentCreate,
-        POST   "/v1/account/payment-methods"             => account_payment_methods::create as PaymentMethodCreate,
-        GET    "/v1/account/payment-methods"             => account_payment_methods::list,
-        DELETE "/v1/account/payment-methods/{id}"        => account_payment_methods::delete as PaymentMethodDelete,
-        // The path in the reference's own example of saving a payment method.
-        POST   "/v1/account/tax"                         => account_payment_methods::create as PaymentMethodCreate,
-        POST   "/operator/projects"                      => projects::create as ProjectCreate,
-        GET    "/operator/projects"                      => projects::list,
-        GET    "/operator/projects/{project}"            => projects::retrieve,
-        PATCH  "/operator/projects/{project}"            => projects::update as ProjectUpdate,
-        DELETE "/operator/projects/{project}"            => projects::delete as ProjectDelete,
-        POST   "/operator/projects/{project}/disable"    => projects::disable as ProjectDisable,
-        POST   "/operator/projects/{project}/enable"     => projects::enable as ProjectEnable,
-        POST   "/webhooks/stripe/{project}"              => stripe_webhooks::receive,
-        GET    "/health/live"                            => health::live,
-        GET    "/health/ready"                           => health::ready,
-        GET    "/openapi.yaml"                           => health::contract,
-    }
+/// Every route.
+pub fn routes() -> &'static [RouteEntry] {
+    &ROUTES
 }
 
-/// What the audit log calls a request by this method to the path of this pattern; `None` for what it does not tell of.
-pub(crate) fn action(method: &Method, pattern: Option<&str>) -> Option<AuditAction> {
-    // Most requests read.
-    if method.is_safe() {
-        return None;
-    }
-    let pattern = pattern?;
-    routes()
-        .into_iter()
-        .find(|entry| entry.method == *method && entry.path == pattern)?
-        .action
+/// Rows of one path stand together. A route that changes something says as what the audit log knows it.
+static ROUTES: [RouteEntry; 23] = routes! {
+    POST   "/projects/{project}/paymentMethods"      createPaymentMethod           => payment_methods::create as PaymentMethodCreate,
+    GET    "/projects/{project}/paymentMethods"      listPaymentMethods            => payment_methods::list,
+    GET    "/projects/{project}/paymentMethods/{id}" retrievePaymentMethod         => payment_methods::retrieve,
+    DELETE "/projects/{project}/paymentMethods/{id}" deletePaymentMethod           => payment_methods::delete as PaymentMethodDelete,
+    POST   "/projects/{project}/setupIntents"        createSetupIntent             => setup_intents::create as SetupIntentCreate,
+    GET    "/projects/{project}/setupIntents/{id}"   retrieveSetupIntent           => setup_intents::retrieve,
+    GET    "/projects/{project}/auditEvents"         listAuditEvents               => audit_events::list,
+    POST   "/v1/account/setup-intent"                createAccountSetupIntent      => account_setup_intents::create as SetupIntentCreate,
+    POST   "/v1/account/payment-methods"             saveAccountPaymentMethod      => account_payment_methods::create as PaymentMethodCreate,
+    GET    "/v1/account/payment-methods"             listAccountPaymentMethods     => account_payment_methods::list,
+    DELETE "/v1/account/payment-methods/{id}"        deleteAccountPaymentMethod    => account_payment_methods::delete as PaymentMethodDelete,
+    // The path in the reference's own example of saving a payment method.
+    POST   "/v1/account/tax"                         saveAccountPaymentMethodAtTax => account_payment_methods::create as PaymentMethodCreate,
+    POST   "/operator/projects"                      createProject                 => projects::create as ProjectCreate,
+    GET    "/operator/projects"                      listProjects                  => projects::list,
+    GET    "/operator/projects/{project}"            retrieveProject               => projects::retrieve,
+    PATCH  "/operator/projects/{project}"            updateProject                 => projects::update as ProjectUpdate,
+    DELETE "/operator/projects/{project}"            deleteProject                 => projects::delete as ProjectDelete,
+    POST   "/operator/projects/{project}/disable"    disableProject                => projects::disable as ProjectDisable,
+    POST   "/operator/projects/{project}/enable"     enableProject                 => projects::enable as ProjectEnable,
+    POST   "/webhooks/stripe/{project}"              receiveStripeWebhook          => stripe_webhooks::receive,
+    GET    "/health/live"                            getLiveness                   => health::live,
+    GET    "/health/ready"                           getReadiness                  => health::ready,
+    GET    "/openapi.yaml"                           getOpenApiDocument            => health::contract,
+};
+
+/// The route of a request by this method to the path of this pattern. HEAD is GET without a body.
+pub(crate) fn find(method: &Method, pattern: &str) -> Option<&'static RouteEntry> {
+    let method = if *method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
+    ROUTES
+        .iter()
+        .find(|entry| entry.path == pattern && entry.method == *method)
 }
 
 /// Puts those rows of the table into the server that are `is_here`: a path's other methods are told which it has, and any
 /// other path that it is none.
 pub(crate) fn configure(config: &mut ServiceConfig, is_here: impl Fn(&str) -> bool) {
-    let entries = routes();
-    for path_entries in entries.chunk_by(|one, other| one.path == other.path) {
+    for path_entries in ROUTES.chunk_by(|one, other| one.path == other.path) {
         if is_here(path_entries[0].path) {
             config.service(resource(path_entries));
         }
@@ -125,8 +131,7 @@ pub(crate) async fn refuse_preflight(
     if *method != Method::OPTIONS || response.status() != StatusCode::BAD_REQUEST {
         return Ok(response.map_into_left_body());
     }
-    let entries = routes();
-    let on_path = entries
+    let on_path = ROUTES
         .iter()
         .filter(|entry| ResourceDef::new(entry.path).is_match(path));
     let allowed = allowed(on_path);

@@ -1,12 +1,16 @@
 //! The log: what it says and how.
 
-use std::io::IsTerminal as _;
+use std::{fmt, io::IsTerminal as _};
 
-use tracing::{Level, Metadata};
+use tracing::{Level, Metadata, span::Record};
 use tracing_subscriber::{
     EnvFilter, Layer as _,
+    field::RecordFields,
     filter::{FilterExt as _, filter_fn},
-    fmt,
+    fmt::{
+        FormatFields, FormattedFields,
+        format::{JsonFields, Writer},
+    },
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
@@ -29,14 +33,16 @@ pub(crate) fn install(format: LogFormat, filter: &str, inspector: Option<Inspect
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let seen = inspector.map(|inspector| inspector.with_filter(Inspector::filter()));
     let log = tracing_subscriber::registry().with(seen);
-    let lines = fmt::layer()
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let told = filter.and(filter_fn(may_be_told));
     // A second call, as tests make it, finds the first one's log in place, which is all that is wanted.
     drop(match format {
         LogFormat::Pretty => log.with(lines.with_filter(told)).try_init(),
-        LogFormat::Json => log.with(lines.json().with_filter(told)).try_init(),
+        LogFormat::Json => log
+            .with(lines.json().fmt_fields(GrowingJson::default()).with_filter(told))
+            .try_init(),
     });
 }
 
@@ -44,4 +50,61 @@ pub(crate) fn install(format: LogFormat, filter: &str, inspector: Option<Inspect
 /// asks for by a name. No filter lets that into the log.
 fn may_be_told(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::INFO || !metadata.target().starts_with("tokio_postgres")
+}
+
+/// A span's fields as JSON, to which later ones are added at the end. The library's own reads all of them again to add one, and
+/// every request's span has two that come later.
+#[derive(Default)]
+struct GrowingJson(JsonFields);
+
+impl<'writer> FormatFields<'writer> for GrowingJson {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        self.0.format_fields(writer, fields)
+    }
+
+    fn add_fields(&self, current: &'writer mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
+        let mut added = String::new();
+        self.0.format_fields(Writer::new(&mut added), fields)?;
+        grow(&mut current.fields, &added);
+        Ok(())
+    }
+}
+
+/// Adds the members of one JSON object to another. No field is recorded twice, so none stands there twice.
+fn grow(object: &mut String, added: &str) {
+    let members = added.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let Some(members) = members.filter(|members| !members.is_empty()) else {
+        return;
+    };
+    if object.pop().is_none() {
+        object.push('{');
+    }
+    if !object.ends_with('{') {
+        object.push(',');
+    }
+    object.push_str(members);
+    object.push('}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grow;
+
+    #[test]
+    fn later_fields_come_after_the_others() {
+        for (object, added, grown) in [
+            ("", r#"{"status":200}"#, r#"{"status":200}"#),
+            ("{}", r#"{"status":200}"#, r#"{"status":200}"#),
+            (r#"{"id":"req_1"}"#, "{}", r#"{"id":"req_1"}"#),
+            (
+                r#"{"id":"}"}"#,
+                r#"{"project":"a","status":200}"#,
+                r#"{"id":"}","project":"a","status":200}"#,
+            ),
+        ] {
+            let mut fields = object.to_owned();
+            grow(&mut fields, added);
+            assert_eq!(fields, grown);
+        }
+    }
 }

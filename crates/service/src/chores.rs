@@ -9,6 +9,7 @@ use std::{
 use billfold_domain::{ProjectId, UtcTimestamp};
 use billfold_store::{Chore, ChoreKind, StoreError};
 use tokio::sync::{oneshot, watch};
+use tracing::Instrument as _;
 
 use crate::{
     ServiceError, Tenant, interruption::Interruption, pace, places::Places, reconciler::waits,
@@ -149,13 +150,14 @@ impl Parts {
             return Ok(());
         };
         let (done, at_it) = oneshot::channel();
-        let keeper = tokio::spawn(keep_alive(
+        let keeping = keep_alive(
             Arc::clone(self),
             tenant.clone(),
             chore,
             interruption.clone(),
             at_it,
-        ));
+        );
+        let keeper = tokio::spawn(keeping.in_current_span());
         let result = self.work_on(&tenant, chore.kind, &interruption).await;
         drop(done);
         if let Err(error) = keeper.await {

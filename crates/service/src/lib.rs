@@ -6,6 +6,7 @@
 
 mod api_keys;
 mod audit;
+mod background;
 mod bulkhead;
 mod chores;
 mod cors;

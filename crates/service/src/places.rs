@@ -5,8 +5,9 @@ use std::{collections::HashSet, future::Future, sync::Arc};
 use billfold_domain::ProjectId;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tracing::Instrument as _;
 
-use crate::{ServiceError, interruption::Interruption};
+use crate::{ServiceError, background, interruption::Interruption};
 
 /// A bounded number of places, of which a project takes one at most: one whose Stripe hangs holds up no other.
 pub(crate) struct Places {
@@ -47,13 +48,15 @@ impl Places {
                 continue;
             };
             let work = work(project.clone(), Interruption::of(stopped.clone()));
-            tokio::spawn(async move {
+            let span = background::span(kind, &project);
+            let working = async move {
                 match work.await {
                     Ok(()) | Err(ServiceError::ProjectNotFound) => {}
                     Err(error) => tracing::warn!(%project, kind, ?error, "background work waits"),
                 }
                 drop(place);
-            });
+            };
+            tokio::spawn(working.instrument(span));
         }
     }
 

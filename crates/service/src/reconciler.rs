@@ -10,6 +10,7 @@ use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
+use tracing::Instrument as _;
 
 use crate::{
     Service, ServiceError, Tenant, chores, interruption::Interruption, pace, places::Places,
@@ -76,7 +77,7 @@ async fn end_operations(parts: Weak<Parts>, mut stopped: watch::Receiver<bool>) 
         let due = parts.engine.world.operations.projects_due().await;
         look = began.elapsed();
         match due {
-            Ok(projects) => places.begin("open operations", projects, &stopped, |project, interruption| {
+            Ok(projects) => places.begin("openOperations", projects, &stopped, |project, interruption| {
                 let parts = Arc::clone(&parts);
                 async move { parts.reconcile(&project, &interruption).await.map(drop) }
             }),
@@ -122,10 +123,11 @@ impl Parts {
             let (engine, tenant) = (Arc::clone(&self.engine), tenant.clone());
             let interruption = interruption.clone();
             let bulkhead = self.bulkheads.of(project);
-            lanes.spawn(async move {
+            let lane = async move {
                 let driving = Box::pin(engine.drive_due(&tenant, &interruption));
                 bulkhead.with_connections(driving).await
-            });
+            };
+            lanes.spawn(lane.in_current_span());
         }
         let mut driven = Ok(0);
         // Each lane goes on to its end, also where another has failed.

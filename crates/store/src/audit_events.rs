@@ -15,6 +15,7 @@ use crate::{
     audit_event_page::{Direction, EventsQuery, Point},
     audit_event_row::AuditEventRow,
     database::{Engine, in_transaction, postgres_transaction, read},
+    query_span::traced,
     schema::audit_events,
     sql_types::StoredInstant,
 };
@@ -66,26 +67,30 @@ impl AuditEvents {
     pub async fn append(&self, scope: &ProjectScope, events: &[AuditEvent]) -> Result<(), StoreError> {
         let project = scope.project().to_string();
         let rows: Vec<_> = events.iter().map(AuditEventRow::of).collect();
-        match &self.database.engine {
-            Engine::Postgres(postgres) => {
-                postgres_transaction!(postgres, Some(scope.project()), |connection| {
-                    append_in_postgres(connection, &project, &rows)
+        traced!(
+            self.database,
+            match &self.database.engine {
+                Engine::Postgres(postgres) => {
+                    postgres_transaction!(postgres, Some(scope.project()), |connection| {
+                        append_in_postgres(connection, &project, &rows)
+                            .await
+                            .map_err(without_project)
+                    })
+                }
+                // One visit to the thread that writes, not one for each row.
+                Engine::Sqlite(sqlite) => {
+                    let mut guard = sqlite.writer().await?;
+                    guard
+                        .spawn_blocking(move |connection| {
+                            connection.immediate_transaction(|connection| {
+                                append_in_sqlite(connection, &project, rows)
+                            })
+                        })
                         .await
                         .map_err(without_project)
-                })
+                }
             }
-            // One visit to the thread that writes, not one for each row.
-            Engine::Sqlite(sqlite) => {
-                let mut guard = sqlite.writer().await?;
-                guard
-                    .spawn_blocking(move |connection| {
-                        connection
-                            .immediate_transaction(|connection| append_in_sqlite(connection, &project, rows))
-                    })
-                    .await
-                    .map_err(without_project)
-            }
-        }
+        )
     }
 
     /// A page of the project's log, newest first, or `None` when its position is no event of it.

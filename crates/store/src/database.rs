@@ -84,6 +84,16 @@ impl Database {
     }
 }
 
+impl Engine {
+    /// Its name, for traces.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "postgres",
+            Self::Sqlite(_) => "sqlite",
+        }
+    }
+}
+
 impl std::fmt::Debug for Database {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self.engine {
@@ -143,60 +153,72 @@ macro_rules! in_shared_transaction {
 /// dropped at any point. The query is an expression that is evaluated anew when a broken connection is replaced.
 macro_rules! read {
     ($database:expr, $tenant:expr, $query:expr => $row:ty) => {
-        match &$database.engine {
-            $crate::database::Engine::Postgres(postgres) => {
-                $crate::database::read_postgres!(
-                    postgres,
-                    $crate::row_security::under_policy($tenant, $query) => $row
-                )
+        $crate::query_span::traced!(
+            $database,
+            match &$database.engine {
+                $crate::database::Engine::Postgres(postgres) => {
+                    $crate::database::read_postgres!(
+                        postgres,
+                        $crate::row_security::under_policy($tenant, $query) => $row
+                    )
+                }
+                $crate::database::Engine::Sqlite(sqlite) => {
+                    $crate::database::read_sqlite!(sqlite, $query => $row)
+                }
             }
-            $crate::database::Engine::Sqlite(sqlite) => {
-                $crate::database::read_sqlite!(sqlite, $query => $row)
-            }
-        }
+        )
     };
 }
 
 /// The same for what belongs to no tenant.
 macro_rules! read_shared {
     ($database:expr, $query:expr => $row:ty) => {
-        match &$database.engine {
-            $crate::database::Engine::Postgres(postgres) => {
-                $crate::database::read_postgres!(postgres, $query => $row)
+        $crate::query_span::traced!(
+            $database,
+            match &$database.engine {
+                $crate::database::Engine::Postgres(postgres) => {
+                    $crate::database::read_postgres!(postgres, $query => $row)
+                }
+                $crate::database::Engine::Sqlite(sqlite) => {
+                    $crate::database::read_sqlite!(sqlite, $query => $row)
+                }
             }
-            $crate::database::Engine::Sqlite(sqlite) => {
-                $crate::database::read_sqlite!(sqlite, $query => $row)
-            }
-        }
+        )
     };
 }
 
 macro_rules! body {
     ($database:expr, $tenant:expr, |$connection:ident| $body:expr) => {
-        match &$database.engine {
-            $crate::database::Engine::Postgres(postgres) => {
-                $crate::database::postgres_transaction!(postgres, $tenant, |$connection| $body)
+        $crate::query_span::traced!(
+            $database,
+            match &$database.engine {
+                $crate::database::Engine::Postgres(postgres) => {
+                    $crate::database::postgres_transaction!(postgres, $tenant, |$connection| $body)
+                }
+                $crate::database::Engine::Sqlite(sqlite) => {
+                    let mut guard = sqlite.writer().await?;
+                    let $connection = &mut *guard;
+                    $crate::database::fallible(async { $body }).await
+                }
             }
-            $crate::database::Engine::Sqlite(sqlite) => {
-                let mut guard = sqlite.writer().await?;
-                let $connection = &mut *guard;
-                $crate::database::fallible(async { $body }).await
-            }
-        }
+        )
     };
 }
 
 macro_rules! transaction {
     ($database:expr, $tenant:expr, |$connection:ident| $body:expr) => {
-        match &$database.engine {
-            $crate::database::Engine::Postgres(postgres) => {
-                $crate::database::postgres_transaction!(postgres, $tenant, |$connection| $body)
+        $crate::query_span::traced!(
+            $database,
+            match &$database.engine {
+                $crate::database::Engine::Postgres(postgres) => {
+                    $crate::database::postgres_transaction!(postgres, $tenant, |$connection| $body)
+                }
+                $crate::database::Engine::Sqlite(sqlite) => {
+                    let mut guard = sqlite.writer().await?;
+                    guard.immediate_transaction(async |$connection| $body).await
+                }
             }
-            $crate::database::Engine::Sqlite(sqlite) => {
-                let mut guard = sqlite.writer().await?;
-                guard.immediate_transaction(async |$connection| $body).await
-            }
-        }
+        )
     };
 }
 

@@ -19,8 +19,10 @@ const ROWS: u32 = 25;
 pub struct InspectedTable {
     /// The table's name.
     pub name: &'static str,
-    /// Its rows, the newest first, each the text of a JSON object with a member for each column that is shown. A point
-    /// in time is RFC 3339 in PostgreSQL, and a number of microseconds since 1970 in SQLite.
+    /// The columns that are shown.
+    pub columns: &'static [&'static str],
+    /// Its rows, the newest first, each the text of a JSON array with a value for each column. A point in time is RFC 3339 in
+    /// PostgreSQL, and a number of microseconds since 1970 in SQLite.
     pub rows: Vec<String>,
 }
 
@@ -52,19 +54,20 @@ struct RowText {
 impl Database {
     /// The newest rows of each table that a project's requests write to, 25 at most of each.
     pub async fn newest_rows(&self, scope: &ProjectScope) -> Result<Vec<InspectedTable>, StoreError> {
-        let json_object = match self.engine {
-            Engine::Postgres(_) => "json_build_object",
-            Engine::Sqlite(_) => "json_object",
+        let json_array = match self.engine {
+            Engine::Postgres(_) => "json_build_array",
+            Engine::Sqlite(_) => "json_array",
         };
         with_connection!(self, scope, |connection| {
             let mut tables = Vec::with_capacity(TABLES.len());
             for table in &TABLES {
-                let rows = diesel::sql_query(table.statement(json_object))
+                let rows = diesel::sql_query(table.statement(json_array))
                     .bind::<Text, _>(scope.project().as_str())
                     .load::<RowText>(connection)
                     .await?;
                 tables.push(InspectedTable {
                     name: table.name,
+                    columns: table.columns,
                     rows: rows.into_iter().map(|row| row.row_text).collect(),
                 });
             }
@@ -74,16 +77,16 @@ impl Database {
 }
 
 impl Shown {
-    fn statement(&self, json_object: &str) -> String {
+    fn statement(&self, json_array: &str) -> String {
         let Self { name, newest_by, .. } = self;
-        let members: Vec<String> = self
+        let values: Vec<String> = self
             .columns
             .iter()
-            .map(|column| format!(r#"'{column}', "{column}""#))
+            .map(|column| format!(r#""{column}""#))
             .collect();
-        let members = members.join(", ");
+        let values = values.join(", ");
         format!(
-            "select cast({json_object}({members}) as text) as row_text from {name} where project_id = $1 \
+            "select cast({json_array}({values}) as text) as row_text from {name} where project_id = $1 \
              order by {newest_by} desc limit {ROWS}"
         )
     }

@@ -37,6 +37,7 @@ mod project;
 mod project_deletion;
 mod project_lifecycle;
 mod projects;
+mod query_span;
 mod rate_limits;
 mod refused_callers;
 mod roles;

@@ -15,6 +15,7 @@ use crate::{
         Engine, in_shared_transaction, in_transaction, postgres_transaction, read, read_shared,
         with_shared_connection,
     },
+    query_span::traced,
     row_security::project_names,
     schema::{operations, payment_methods, project_data_keys, projects, stripe_credentials},
     sql_types::{StoredInstant, database_now, database_time_in},
@@ -195,35 +196,38 @@ impl Projects {
         at_once: i64,
     ) -> Result<usize, StoreError> {
         let project = scope.project().as_str();
-        match &self.database.engine {
-            Engine::Postgres(postgres) => {
-                let statement = format!(
-                    "delete from {table} where ctid = any(array(\
-                     select ctid from {table} where project_id = $1 limit $2)) and project_id = $1"
-                );
-                postgres_transaction!(postgres, Some(scope.project()), |connection| {
+        traced!(
+            self.database,
+            match &self.database.engine {
+                Engine::Postgres(postgres) => {
+                    let statement = format!(
+                        "delete from {table} where ctid = any(array(\
+                         select ctid from {table} where project_id = $1 limit $2)) and project_id = $1"
+                    );
+                    postgres_transaction!(postgres, Some(scope.project()), |connection| {
+                        let removed = diesel::sql_query(statement)
+                            .bind::<sql_types::Text, _>(project)
+                            .bind::<sql_types::BigInt, _>(at_once)
+                            .execute(connection)
+                            .await?;
+                        Ok(removed)
+                    })
+                }
+                Engine::Sqlite(sqlite) => {
+                    let statement = format!(
+                        "delete from {table} where rowid in (\
+                         select rowid from {table} where project_id = ?1 limit ?2)"
+                    );
+                    let mut connection = sqlite.writer().await?;
                     let removed = diesel::sql_query(statement)
                         .bind::<sql_types::Text, _>(project)
                         .bind::<sql_types::BigInt, _>(at_once)
-                        .execute(connection)
+                        .execute(&mut *connection)
                         .await?;
                     Ok(removed)
-                })
+                }
             }
-            Engine::Sqlite(sqlite) => {
-                let statement = format!(
-                    "delete from {table} where rowid in (\
-                     select rowid from {table} where project_id = ?1 limit ?2)"
-                );
-                let mut connection = sqlite.writer().await?;
-                let removed = diesel::sql_query(statement)
-                    .bind::<sql_types::Text, _>(project)
-                    .bind::<sql_types::BigInt, _>(at_once)
-                    .execute(&mut *connection)
-                    .await?;
-                Ok(removed)
-            }
-        }
+        )
     }
 
     /// Ends the deletion of a project that has settled and has nothing left: wipes its credentials and keeps its name, and

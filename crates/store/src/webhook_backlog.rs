@@ -15,6 +15,7 @@ use diesel_async::RunQueryDsl as _;
 use crate::{
     StoreError, WebhookWork,
     database::{Engine, postgres_transaction},
+    query_span::traced,
     schema::webhook_work,
     sql_types::{StoredInstant, database_now, database_time_in},
     webhook_work::whole_seconds,
@@ -51,64 +52,70 @@ impl WebhookWork {
     pub async fn postpone(&self, scope: &ProjectScope, retry_in: Duration) -> Result<(), StoreError> {
         let project = scope.project().as_str();
         let seconds = whole_seconds(retry_in);
-        match &self.database.engine {
-            Engine::Postgres(postgres) => {
-                postgres_transaction!(postgres, Some(scope.project()), |connection| {
-                    sql_query(POSTPONE_IN_POSTGRES)
-                        .bind::<Text, _>(project)
-                        .bind::<BigInt, _>(seconds)
-                        .execute(connection)
-                        .await?;
+        traced!(
+            self.database,
+            match &self.database.engine {
+                Engine::Postgres(postgres) => {
+                    postgres_transaction!(postgres, Some(scope.project()), |connection| {
+                        sql_query(POSTPONE_IN_POSTGRES)
+                            .bind::<Text, _>(project)
+                            .bind::<BigInt, _>(seconds)
+                            .execute(connection)
+                            .await?;
+                        Ok(())
+                    })
+                }
+                Engine::Sqlite(sqlite) => {
+                    let mut guard = sqlite.writer().await?;
+                    let then = database_time_in(seconds);
+                    diesel::update(
+                        webhook_work::table
+                            .filter(webhook_work::project_id.eq(project))
+                            .filter(webhook_work::parked_at.is_null())
+                            .filter(webhook_work::next_attempt_at.lt(then)),
+                    )
+                    .set(webhook_work::next_attempt_at.eq(then))
+                    .execute(&mut *guard)
+                    .await?;
                     Ok(())
-                })
+                }
             }
-            Engine::Sqlite(sqlite) => {
-                let mut guard = sqlite.writer().await?;
-                let then = database_time_in(seconds);
-                diesel::update(
-                    webhook_work::table
-                        .filter(webhook_work::project_id.eq(project))
-                        .filter(webhook_work::parked_at.is_null())
-                        .filter(webhook_work::next_attempt_at.lt(then)),
-                )
-                .set(webhook_work::next_attempt_at.eq(then))
-                .execute(&mut *guard)
-                .await?;
-                Ok(())
-            }
-        }
+        )
     }
 
     /// Takes up again all that is parked in the project: each object is due at once and has all its tries before it. Says
     /// how many there are.
     pub async fn unpark(&self, scope: &ProjectScope) -> Result<usize, StoreError> {
         let project = scope.project().as_str();
-        match &self.database.engine {
-            Engine::Postgres(postgres) => {
-                postgres_transaction!(postgres, Some(scope.project()), |connection| {
-                    let taken_up = sql_query(UNPARK_IN_POSTGRES)
-                        .bind::<Text, _>(project)
-                        .execute(connection)
-                        .await?;
+        traced!(
+            self.database,
+            match &self.database.engine {
+                Engine::Postgres(postgres) => {
+                    postgres_transaction!(postgres, Some(scope.project()), |connection| {
+                        let taken_up = sql_query(UNPARK_IN_POSTGRES)
+                            .bind::<Text, _>(project)
+                            .execute(connection)
+                            .await?;
+                        Ok(taken_up)
+                    })
+                }
+                Engine::Sqlite(sqlite) => {
+                    let mut guard = sqlite.writer().await?;
+                    let taken_up = diesel::update(
+                        webhook_work::table
+                            .filter(webhook_work::project_id.eq(project))
+                            .filter(webhook_work::parked_at.is_not_null()),
+                    )
+                    .set((
+                        webhook_work::parked_at.eq(None::<StoredInstant>),
+                        webhook_work::attempts.eq(0),
+                        webhook_work::next_attempt_at.eq(database_now()),
+                    ))
+                    .execute(&mut *guard)
+                    .await?;
                     Ok(taken_up)
-                })
+                }
             }
-            Engine::Sqlite(sqlite) => {
-                let mut guard = sqlite.writer().await?;
-                let taken_up = diesel::update(
-                    webhook_work::table
-                        .filter(webhook_work::project_id.eq(project))
-                        .filter(webhook_work::parked_at.is_not_null()),
-                )
-                .set((
-                    webhook_work::parked_at.eq(None::<StoredInstant>),
-                    webhook_work::attempts.eq(0),
-                    webhook_work::next_attempt_at.eq(database_now()),
-                ))
-                .execute(&mut *guard)
-                .await?;
-                Ok(taken_up)
-            }
-        }
+        )
     }
 }

@@ -9,6 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use crate::{
     Database, StoreError, WebhookObject,
     database::{Engine, in_transaction, postgres_transaction, read},
+    query_span::traced,
     schema::{webhook_events, webhook_work},
     sql_types::{StoredInstant, database_now, database_time_in},
 };
@@ -156,23 +157,27 @@ impl WebhookEvents {
         now: UtcTimestamp,
     ) -> Result<Vec<String>, StoreError> {
         let batch = Batch::of(scope, events, now);
-        match &self.database.engine {
-            Engine::Postgres(postgres) => {
-                postgres_transaction!(postgres, Some(scope.project()), |connection| Ok(
-                    record_in_postgres(connection, &batch).await?
-                ))
+        traced!(
+            self.database,
+            match &self.database.engine {
+                Engine::Postgres(postgres) => {
+                    postgres_transaction!(postgres, Some(scope.project()), |connection| Ok(
+                        record_in_postgres(connection, &batch).await?
+                    ))
+                }
+                // One visit to the thread that writes, not one for each statement.
+                Engine::Sqlite(sqlite) => {
+                    let mut guard = sqlite.writer().await?;
+                    let recorded = guard
+                        .spawn_blocking(move |connection| {
+                            connection
+                                .immediate_transaction(|connection| record_in_sqlite(connection, &batch))
+                        })
+                        .await;
+                    Ok(recorded?)
+                }
             }
-            // One visit to the thread that writes, not one for each statement.
-            Engine::Sqlite(sqlite) => {
-                let mut guard = sqlite.writer().await?;
-                let recorded = guard
-                    .spawn_blocking(move |connection| {
-                        connection.immediate_transaction(|connection| record_in_sqlite(connection, &batch))
-                    })
-                    .await;
-                Ok(recorded?)
-            }
-        }
+        )
     }
 
     /// How many events of the project are kept.

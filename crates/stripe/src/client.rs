@@ -10,6 +10,7 @@ use reqwest::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::{
     ClientError, ClientOptions, Credentials, IdempotencyKey, Outcome, StripeError,
@@ -18,6 +19,7 @@ use crate::{
     form::Form,
     options::ApiBase,
     retry::RetryPolicy,
+    sending::Sending,
     wire::{Unreadable, read_json},
 };
 
@@ -161,7 +163,7 @@ impl<'a> Call<'a> {
         matches!(self.verb, Verb::Post(_))
     }
 
-    fn method(&self) -> Method {
+    pub(crate) fn method(&self) -> Method {
         match self.verb {
             Verb::Get => Method::GET,
             Verb::Post(_) => Method::POST,
@@ -233,25 +235,15 @@ impl Account<'_> {
         })
     }
 
-    /// Sends a request once, and logs it.
+    /// Sends a request once, and tells of it.
     async fn send(self, call: &Call<'_>, deadline: Instant, send: u8) -> Result<Answer, StripeError> {
         let started = Instant::now();
         let remaining = deadline.saturating_duration_since(started);
         let request = self.request(call)?.timeout(remaining);
         let mut seen = Seen::default();
-        let result = exchange(request, &mut seen).await;
-        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (method, path, request_id) = (call.method(), call.template, seen.request_id.as_deref());
-        match &result {
-            Ok(answer) => tracing::info!(
-                %method, path, send, request_id, status = answer.status, duration_ms,
-                "Stripe answered"
-            ),
-            Err(error) => tracing::warn!(
-                %method, path, send, request_id, status = seen.status, duration_ms, error = ?error,
-                "Stripe did not answer"
-            ),
-        }
+        let sending = Sending::begin(call, send);
+        let result = exchange(request, &mut seen).instrument(sending.span()).await;
+        sending.end(&result, &seen, started.elapsed());
         result
     }
 
@@ -299,9 +291,9 @@ fn settle(sent: Result<Answer, StripeError>, call: &Call<'_>) -> Result<Answer, 
 
 /// What the log says of an answer even when its body never came.
 #[derive(Default)]
-struct Seen {
-    status: Option<u16>,
-    request_id: Option<String>,
+pub(crate) struct Seen {
+    pub(crate) status: Option<u16>,
+    pub(crate) request_id: Option<String>,
 }
 
 async fn exchange(request: RequestBuilder, seen: &mut Seen) -> Result<Answer, StripeError> {

@@ -25,6 +25,7 @@ mod options;
 mod page;
 mod payment_methods;
 mod retry;
+mod sending;
 mod setup_intents;
 mod webhook_endpoints;
 mod wire;

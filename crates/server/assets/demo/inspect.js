@@ -113,7 +113,7 @@ const cell = (name, value) => {
 /** The rows that were there at the last look, by table. */
 const before = new Map();
 
-function showTable({ name, rows }) {
+function showTable({ name, columns, rows }) {
   let details = document.getElementById(`table-${name}`);
   if (!details) {
     details = document.createElement("details");
@@ -142,14 +142,14 @@ function showTable({ name, rows }) {
   }
   const table = document.createElement("table");
   const head = table.createTHead().insertRow();
-  for (const column of Object.keys(rows[0])) {
+  for (const column of columns) {
     head.append(Object.assign(document.createElement("th"), { textContent: column, scope: "col" }));
   }
   const body = table.createTBody();
   rows.forEach((row, index) => {
     const line = body.insertRow();
     line.className = known && !known.includes(texts[index]) ? "fresh" : "";
-    for (const [column, value] of Object.entries(row)) line.insertCell().textContent = cell(column, value);
+    row.forEach((value, column) => (line.insertCell().textContent = cell(columns[column], value)));
   });
   scroll.replaceChildren(table);
 }

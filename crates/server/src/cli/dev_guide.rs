@@ -25,6 +25,7 @@ impl Guide<'_> {
         writeln!(text, "Billfold is ready.\n")?;
         writeln!(text, "  API       http://{}", self.address)?;
         writeln!(text, "  Demo      http://{}/demo", self.address)?;
+        writeln!(text, "  Inspector http://{}/demo/inspect", self.address)?;
         writeln!(text, "  Reference http://{}/docs", self.address)?;
         writeln!(text, "  Contract  http://{}/openapi.yaml", self.address)?;
         if let Some(sandbox) = &self.sandbox {

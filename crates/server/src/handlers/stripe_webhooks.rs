@@ -5,7 +5,7 @@ use billfold_service::{Service, StripeDelivery};
 use billfold_stripe::Event;
 
 use super::Answer;
-use crate::{error::ProjectFace, reply::Reply, wire::body::Body};
+use crate::{error::ProjectFace, reply::Reply, request_id::note_project, wire::body::Body};
 
 pub(crate) async fn receive(
     service: web::Data<Service>,
@@ -17,6 +17,7 @@ pub(crate) async fn receive(
         signature: signature(&request),
     };
     let expected = service.expect_webhook(&delivery).await?;
+    note_project(expected.project());
     let body = body.read_at_most(Event::MAXIMUM_LENGTH).await?;
     service.accept_webhook(expected, &body).await?;
     Ok(Reply::empty(StatusCode::OK))

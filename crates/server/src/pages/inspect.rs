@@ -41,7 +41,7 @@ async fn rows(
                 .rows
                 .iter()
                 .map(|row| serde_json::from_str(row).unwrap_or(Value::Null));
-            json!({"name": table.name, "rows": rows.collect::<Vec<_>>()})
+            json!({"name": table.name, "columns": table.columns, "rows": rows.collect::<Vec<_>>()})
         })
         .collect();
     Ok(HttpResponse::Ok().json(tables))

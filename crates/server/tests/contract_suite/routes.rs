@@ -18,13 +18,19 @@ use crate::{
 
 #[test]
 fn every_operation_is_a_route_and_every_route_an_operation() {
-    let routes: BTreeSet<(String, String)> = billfold_server::routes::routes()
+    let routes: BTreeSet<(String, String, String)> = billfold_server::routes::routes()
         .iter()
-        .map(|route| (route.path.to_owned(), route.method.as_str().to_owned()))
+        .map(|route| {
+            (
+                route.path.into(),
+                route.method.as_str().into(),
+                route.operation.into(),
+            )
+        })
         .collect();
-    let operations: BTreeSet<(String, String)> = operations()
+    let operations: BTreeSet<(String, String, String)> = operations()
         .into_iter()
-        .map(|operation| (operation.path_template, operation.method))
+        .map(|operation| (operation.path_template, operation.method, operation.operation_id))
         .collect();
     assert_eq!(routes, operations);
 }

@@ -122,6 +122,7 @@ async fn every_route_that_changes_something_is_written_down(backend: Backend) {
         }
         let action = route
             .action
+            .clone()
             .unwrap_or_else(|| panic!("{method} {path} has no action"));
         let account = path.starts_with("/v1/");
         let subject = if account { "usr_alice" } else { "backend" };

@@ -10,9 +10,10 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
+use tracing::Instrument as _;
 
 use super::{log::Names, refused_callers::Bound};
-use crate::ServiceError;
+use crate::{ServiceError, background};
 
 /// How many events one transaction writes at most, so that none lasts long.
 const BATCH: usize = 500;
@@ -92,12 +93,13 @@ impl Recorder {
             }
         }
         let mut transactions = JoinSet::new();
-        for group in groups.into_values() {
+        for (project, group) in groups {
             if transactions.len() >= TRANSACTIONS_AT_ONCE {
                 transactions.join_next().await;
             }
             let recorder = self.clone();
-            transactions.spawn(async move { recorder.append(group).await });
+            let span = background::span("writeAuditLog", &project);
+            transactions.spawn(async move { recorder.append(group).await }.instrument(span));
         }
         self.add(callers).await;
         // A task that panicked has dropped its answers, which tells those who wait.

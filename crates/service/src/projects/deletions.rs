@@ -16,6 +16,7 @@ use billfold_domain::{
 };
 use billfold_store::{Deletable, Remaining};
 use tokio::{sync::watch, task::JoinSet};
+use tracing::Instrument as _;
 
 use crate::{
     ServiceError, Tenant,
@@ -221,10 +222,11 @@ impl Parts {
         for id in methods {
             let (parts, tenant, id) = (Arc::clone(self), tenant.clone(), id.clone());
             let bulkhead = self.bulkheads.of(tenant.scope.project());
-            deleting.spawn(async move {
+            let one = async move {
                 let deleting = Box::pin(parts.delete_in_turn(&tenant, &id));
                 bulkhead.with_connections(deleting).await
-            });
+            };
+            deleting.spawn(one.in_current_span());
         }
         let mut well = true;
         while let Some(deleted) = deleting.join_next().await {

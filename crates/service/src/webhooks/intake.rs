@@ -27,6 +27,13 @@ pub struct ExpectedWebhook<'a> {
     signature: &'a str,
 }
 
+impl ExpectedWebhook<'_> {
+    /// The project that it is for.
+    pub fn project(&self) -> &ProjectId {
+        self.tenant.scope.project()
+    }
+}
+
 /// Why a webhook is not taken in.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WebhookError {

@@ -11,8 +11,9 @@ use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     task::JoinSet,
 };
+use tracing::Instrument as _;
 
-use crate::{ServiceError, rate_limits::HardLimits};
+use crate::{ServiceError, background, rate_limits::HardLimits};
 
 /// How many deliveries are taken in at once, from the first byte of the body until the event is stored, whether or not
 /// the sender stays to hear of it: with bodies of 512 KiB at most, a bound on memory too.
@@ -150,12 +151,13 @@ impl Committer {
                 projects.entry(project).or_default().push(waiting);
             }
             let mut transactions = JoinSet::new();
-            for group in projects.into_values() {
+            for (project, group) in projects {
                 if transactions.len() >= TRANSACTIONS_AT_ONCE {
                     transactions.join_next().await;
                 }
                 let committer = self.clone();
-                transactions.spawn(async move { committer.store(group).await });
+                let span = background::span("storeWebhooks", &project);
+                transactions.spawn(async move { committer.store(group).await }.instrument(span));
             }
             // A task that panicked has dropped its answers, which tells those who wait.
             while transactions.join_next().await.is_some() {}

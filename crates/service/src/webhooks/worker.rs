@@ -16,10 +16,12 @@ use tokio::{
     sync::{Notify, Semaphore, watch},
     task::JoinHandle,
 };
+use tracing::Instrument as _;
 
 use super::standing::{AtWork, LONGEST_PAUSE, Standings, doubled};
 use crate::{
-    Extent, Service, ServiceError, Tenant, engine::Refreshed, pace, service::Parts, world::Surroundings as _,
+    Extent, Service, ServiceError, Tenant, background, engine::Refreshed, pace, service::Parts,
+    world::Surroundings as _,
 };
 
 /// How many projects are worked on at once. Most of the time each waits for its next turn at Stripe.
@@ -149,10 +151,12 @@ impl Rounds {
                 stopped: stopped.clone(),
                 at_work,
             };
-            tokio::spawn(async move {
+            let span = background::span("lookAtWebhooks", &project);
+            let working = async move {
                 round.run(project).await;
                 drop(place);
-            });
+            };
+            tokio::spawn(working.instrument(span));
         }
     }
 }

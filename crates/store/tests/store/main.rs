@@ -13,6 +13,7 @@ mod cors_origins;
 mod customers;
 mod due_work;
 mod idempotency_keys;
+mod inspection;
 mod installation_secrets;
 mod instances;
 mod isolation;

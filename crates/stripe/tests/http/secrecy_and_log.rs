@@ -49,6 +49,15 @@ async fn the_log_has_the_request_identifier_the_route_and_no_secret() {
     assert!(text.contains("status=500"), "{text}");
     assert!(text.contains("send=2"), "{text}");
     assert!(text.contains("duration_ms="), "{text}");
+    // The span around each sending, as it is when it ends.
+    for span in [
+        r#"stripe_call{endpoint=POST /v1/setup_intents attempt=1 status=500 outcome="unknown"}"#,
+        r#"stripe_call{endpoint=POST /v1/setup_intents attempt=2 status=200 outcome="ok"}"#,
+        r#"stripe_call{endpoint=POST /v1/setup_intents attempt=1 status=401 outcome="unauthenticated"}"#,
+        r#"stripe_call{endpoint=GET /v1/setup_intents/{id} attempt=1 status=418 outcome="unknown"}"#,
+    ] {
+        assert!(text.contains(span), "{span} is not in {text}");
+    }
     for secret in [
         SECRET_KEY,
         CLIENT_SECRET,

@@ -8,6 +8,7 @@ use crate::{
     Database, StoreError,
     database::{in_transaction, read, read_shared},
     schema::{cors_origins, preflight_origins},
+    turns::Turns as _,
 };
 
 /// What came of giving a project its origins.
@@ -76,6 +77,10 @@ impl CorsOrigins {
         let project = scope.project().as_str();
         let wanted: Vec<&str> = origins.iter().map(Origin::as_str).collect();
         in_transaction!(self.database, scope, |connection| {
+            // Another who replaces the same project's would leave some of both.
+            connection
+                .wait_for_turn(format!("cors_origins {project}"))
+                .await?;
             let known: i64 = preflight_origins::table.count().get_result(connection).await?;
             if !wanted.is_empty() && known >= i64::from(Self::MAXIMUM) {
                 return Ok(OriginsReplaced::InstallationFull);

@@ -49,6 +49,7 @@ mod sql_types;
 mod sqlite;
 mod stripe_reads;
 mod sweeping;
+mod turns;
 mod webhook_backlog;
 mod webhook_events;
 mod webhook_work;

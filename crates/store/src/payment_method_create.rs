@@ -1,6 +1,6 @@
 //! How the saving of a payment method begins: only where nothing stands in its way, whatever races.
 
-use billfold_domain::{PaymentMethod, PaymentMethodId, ProjectScope, UserId, UtcTimestamp};
+use billfold_domain::{PaymentMethod, PaymentMethodId, ProjectScope, UtcTimestamp};
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, SelectableHelper as _};
 use diesel_async::RunQueryDsl as _;
 
@@ -12,6 +12,7 @@ use crate::{
     payment_method_row::PaymentMethodRow,
     payment_methods::shown,
     schema::{operations, payment_methods},
+    turns::Turns as _,
 };
 
 /// How the saving of a payment method may begin.
@@ -64,36 +65,6 @@ fn already_saved(
     })
 }
 
-/// Lets only one transaction at a time begin operations for a user, so that what it counts stays true until it ends.
-trait LockUser {
-    fn lock_user(
-        &mut self,
-        scope: &ProjectScope,
-        user: &UserId,
-    ) -> impl Future<Output = diesel::QueryResult<()>> + Send;
-}
-
-impl LockUser for diesel_async::AsyncPgConnection {
-    async fn lock_user(&mut self, scope: &ProjectScope, user: &UserId) -> diesel::QueryResult<()> {
-        use diesel::sql_types::{BigInt, Text};
-        diesel::define_sql_function! { fn hashtextextended(text: Text, seed: BigInt) -> BigInt; }
-        diesel::define_sql_function! { fn pg_advisory_xact_lock(key: BigInt) -> Bool; }
-        // The function returns void, which only a statement whose rows nobody reads can hold.
-        let key = format!("{} {user}", scope.project());
-        diesel::select(pg_advisory_xact_lock(hashtextextended(key, 0)))
-            .execute(self)
-            .await
-            .map(|_| ())
-    }
-}
-
-impl LockUser for crate::sqlite::WriteConnection {
-    /// A transaction that writes has the whole database to itself.
-    async fn lock_user(&mut self, _: &ProjectScope, _: &UserId) -> diesel::QueryResult<()> {
-        Ok(())
-    }
-}
-
 impl PaymentMethods {
     /// Begins to save a payment method for a user who has fewer than `maximum`, counting those on their way.
     pub async fn begin_create(
@@ -107,7 +78,8 @@ impl PaymentMethods {
         let project = scope.project().as_str();
         let user = new.user.as_str();
         in_transaction!(self.database, scope, |connection| {
-            connection.lock_user(scope, &new.user).await?;
+            // What is counted stays true until the transaction ends.
+            connection.wait_for_turn(format!("{project} {user}")).await?;
             if let Some(row) = find_shown!(connection, project, id) {
                 return already_saved(row, new);
             }

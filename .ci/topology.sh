@@ -53,7 +53,7 @@ until_true() {
 read -r -a ports < <(python3 - <<'PYTHON'
 import random, socket
 held = []
-while len(held) < 11:
+while len(held) < 12:
     s = socket.socket()
     try:
         s.bind(("127.0.0.1", random.randrange(15000, 32000)))
@@ -69,6 +69,8 @@ declare -A port=([one]=${ports[6]} [two]=${ports[7]} [restored]=${ports[8]})
 declare -A metrics_port=([one]=${ports[9]} [two]=${ports[10]})
 api=http://127.0.0.1:$proxy_port
 sandbox=http://127.0.0.1:$sandbox_port
+# As it is elsewhere than on this machine: over TLS, by a certificate of its own.
+sandbox_over_tls=127.0.0.1:${ports[11]}
 mkdir "$work/logs" "$work/serve" "$work/migrate"
 
 # run NAME COMMAND...: in the background, under this name.
@@ -109,12 +111,15 @@ export PGHOST=127.0.0.1 PGUSER=postgres PGPASSWORD PGPORT=$postgres_port
 PGPASSWORD=$(cat "$work/secrets/superuser-password")
 start_postgres postgres "$postgres_port"
 BILLFOLD_MASTER_KEY_FILE=$work/secrets/master-keys
-BILLFOLD_STRIPE_API_BASE=$sandbox
+BILLFOLD_STRIPE_API_BASE=https://$sandbox_over_tls
 BILLFOLD_ISSUERS=https://issuer.example=$work/secrets/issuer-keys.json
 BILLFOLD_LOG_FORMAT=json
 # One caller asks for everything here.
 BILLFOLD_RATE_LIMIT_PROJECT_READS=0 BILLFOLD_RATE_LIMIT_PROJECT_WRITES=0
 export "${!BILLFOLD_@}"
+mkdir "$work/authorities"
+cp "$work/secrets/sandbox-authority.pem" "$work/authorities/"
+export SSL_CERT_DIR=/etc/ssl/certs:$work/authorities
 # In the directory whose .env it is to read, as in the container.
 migrate() (cd "$work/migrate" && "$binary" migrate --application-role billfold)
 billfold() (cd "$work/serve" && "$binary" "$@")
@@ -141,6 +146,8 @@ end_instance() {
     ended_in=$(((${EPOCHREALTIME/./} - asked) / 1000))
 }
 "$binary" health --listen "127.0.0.1:$sandbox_port" --path /_sandbox/faults --wait 20 >/dev/null || fail 'the sandbox does not answer'
+SANDBOX_LISTEN=$sandbox_over_tls SANDBOX_ADDRESS=127.0.0.1:$sandbox_port SANDBOX_CERTIFICATE=$work/secrets/sandbox.pem \
+    run sandbox-proxy "$(program haproxy)" -db -f deploy/sandbox.cfg
 start_instance one
 start_instance two
 export PROXY_LISTEN=127.0.0.1:$proxy_port PROXY_METRICS_LISTEN=127.0.0.1:$proxy_metrics_port
@@ -230,6 +237,9 @@ traffic_ends 'one is ended (SIGTERM)' 0 "; it took $ended_in ms"
 start_instance one
 until_true 'the instance one behind HAProxy' is_up one
 
+# So that something is under way whenever it is killed.
+curl -s --fail --max-time 5 -o /dev/null "$sandbox/_sandbox/faults" --json \
+    '{"kind":"delay","path":"/v1/setup_intents","method":"POST","count":20,"milliseconds":600}' || fail 'the sandbox takes no faults'
 traffic_begins kill
 sleep 1
 kill -KILL "${process[two]}"

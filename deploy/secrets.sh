@@ -29,6 +29,12 @@ key_set() { # the public half of an issuer's key, as it would publish it
         "$(openssl pkey -in issuer.pem -pubout -outform DER | tail -c 32 | basenc --base64url -w 0 | tr -d =)"
 }
 
+# The key and the certificate of what ends TLS before the sandbox: for the name that docker-compose.yml gives it, and for this machine.
+sandbox_certificate() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj '/CN=The Stripe sandbox' \
+        -addext 'basicConstraints=critical,CA:FALSE' -addext 'subjectAltName=DNS:stripe,DNS:localhost,IP:127.0.0.1' -keyout - 2>/dev/null
+}
+
 make superuser-password password
 make owner-password password
 make application-password password
@@ -40,3 +46,5 @@ make serve.env settings BILLFOLD_DATABASE_URL billfold application-password
 # An issuer of tokens to try with, until BILLFOLD_ISSUERS names yours.
 (umask 077; make issuer.pem openssl genpkey -algorithm ed25519)
 make issuer-keys.json key_set
+make sandbox.pem sandbox_certificate
+make sandbox-authority.pem openssl x509 -in sandbox.pem

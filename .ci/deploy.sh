@@ -59,7 +59,7 @@ PYTHON
 
 # --- What the build is given: every file that the binary is made of, and every member of the workspace.
 python3 - "$binary.d" "$PWD" <<'PYTHON'
-import json, pathlib, subprocess, sys
+import json, os, pathlib, subprocess, sys
 
 here = pathlib.Path(sys.argv[2])
 lines = [line.strip() for line in (here / ".dockerignore").read_text().splitlines()]
@@ -72,7 +72,9 @@ def is_sent(file):
     return below and not any(part in dropped for part in path.parts)
 
 text = pathlib.Path(sys.argv[1]).read_text().partition(": ")[2]
-files = [here / name for name in text.split() if pathlib.Path(here / name).is_relative_to(here)]
+# What is included by a path has that path's dots.
+files = [pathlib.Path(os.path.normpath(here / name)) for name in text.split()]
+files = [file for file in files if file.is_relative_to(here)]
 if len(files) < 100:
     sys.exit(f"{sys.argv[1]} tells of {len(files)} files of this directory: it is another one's, or was not built by Cargo")
 metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version=1", "--no-deps", "--locked", "--offline"]))
@@ -90,7 +92,7 @@ export PROXY_LISTEN=127.0.0.1:8080 PROXY_METRICS_LISTEN=127.0.0.1:8404 INSTANCE_
 export SANDBOX_LISTEN=127.0.0.1:8443 SANDBOX_ADDRESS=127.0.0.1:8090 SANDBOX_CERTIFICATE=$work/secrets/sandbox.pem
 for file in deploy/haproxy.cfg deploy/sandbox.cfg; do
     # Warnings are faults too.
-    haproxy -c -dW -q -f "$file"
+    haproxy -c -dW -f "$file" >"$work/haproxy" 2>&1 || { cat "$work/haproxy"; exit 1; }
 done
 echo "haproxy.cfg, sandbox.cfg: $(haproxy -v | head -n 1)"
 

@@ -15,7 +15,10 @@ processes=()
 stop() {
     local process
     # By their numbers, and only those that were started here.
-    for process in "${processes[@]}"; do kill -KILL "$process" 2>/dev/null || true; done
+    for process in "${processes[@]}"; do
+        kill -KILL "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap stop EXIT
@@ -65,6 +68,12 @@ env --ignore-environment "PATH=$PATH" "${inside[@]}" serve >>"$work/log" 2>&1 </
 serve=$!
 processes+=("$serve")
 billfold health --wait 10 >/dev/null || fail 'the instance is not ready'
+# A backup of a SQLite database while an instance works on it, as sqlite3's .backup makes it.
+python3 -c 'import sqlite3, sys
+source, target = (sqlite3.connect(name) for name in sys.argv[1:])
+source.backup(target)' "$root/var/lib/billfold/billfold.db" "$root/var/lib/billfold/copy.db"
+chown --reference="$root/var/lib/billfold" "$root/var/lib/billfold/copy.db"
+billfold project show demo --database-url sqlite:///var/lib/billfold/copy.db >>"$work/log" 2>&1 || fail 'a copy of the database is none'
 kill -TERM "$serve"
 wait "$serve" || fail 'the instance does not end well'
 

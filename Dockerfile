@@ -12,7 +12,8 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     cargo build --release --locked --bin billfold && \
-    deploy/image-root.sh target/release/billfold /image
+    deploy/image-root.sh target/release/billfold /image && \
+    mkdir /data
 
 FROM scratch
 ARG VERSION=0.1.0
@@ -23,6 +24,8 @@ LABEL org.opencontainers.image.title="billfold" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=build /image /
+# For a SQLite database or the sandbox's state: a volume takes its owner from here.
+COPY --from=build --chown=65532:65532 /data /var/lib/billfold
 ENV BILLFOLD_LISTEN=0.0.0.0:8080 \
     BILLFOLD_LOG_FORMAT=json
 # A file .env is read where it works: mount the settings there.

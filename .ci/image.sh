@@ -41,7 +41,9 @@ BILLFOLD_LISTEN=127.0.0.1:$serve_port
 BILLFOLD_SANDBOX_LISTEN=127.0.0.1:$sandbox_port
 BILLFOLD_DRAIN_SECONDS=0
 END
+mkdir -p "$root/var/lib/billfold"
 if [ "$(id -u)" -eq 0 ]; then
+    chown 65532:65532 "$root/var/lib/billfold"
     inside=(chroot --userspec=65532:65532 "$root")
 else
     inside=(unshare --map-root-user chroot "$root")

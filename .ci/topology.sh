@@ -110,13 +110,12 @@ start_postgres() { # start_postgres NAME PORT: an empty server, with the two rol
 export PGHOST=127.0.0.1 PGUSER=postgres PGPASSWORD PGPORT=$postgres_port
 PGPASSWORD=$(cat "$work/secrets/superuser-password")
 start_postgres postgres "$postgres_port"
-BILLFOLD_MASTER_KEY_FILE=$work/secrets/master-keys
-BILLFOLD_STRIPE_API_BASE=https://$sandbox_over_tls
-BILLFOLD_ISSUERS=https://issuer.example=$work/secrets/issuer-keys.json
-BILLFOLD_LOG_FORMAT=json
+export BILLFOLD_MASTER_KEY_FILE=$work/secrets/master-keys
+export BILLFOLD_STRIPE_API_BASE=https://$sandbox_over_tls
+export BILLFOLD_ISSUERS=https://issuer.example=$work/secrets/issuer-keys.json
+export BILLFOLD_LOG_FORMAT=json
 # One caller asks for everything here.
-BILLFOLD_RATE_LIMIT_PROJECT_READS=0 BILLFOLD_RATE_LIMIT_PROJECT_WRITES=0
-export "${!BILLFOLD_@}"
+export BILLFOLD_RATE_LIMIT_PROJECT_READS=0 BILLFOLD_RATE_LIMIT_PROJECT_WRITES=0
 mkdir "$work/authorities"
 cp "$work/secrets/sandbox-authority.pem" "$work/authorities/"
 export SSL_CERT_DIR=/etc/ssl/certs:$work/authorities
@@ -310,10 +309,10 @@ start_postgres postgres-restored "$restored_port"
 PGPORT=$restored_port pg_restore --exit-on-error --dbname=billfold "$work/dump" >"$work/logs/restore" 2>&1 || fail 'pg_restore failed'
 sed -i "s/:$postgres_port/:$restored_port/" "$work/serve/.env" "$work/migrate/.env"
 migrate >"$work/logs/migrate" 2>&1 || fail 'billfold migrate fails on what was restored'
-BILLFOLD_MASTER_KEY_FILE=$work/another-master-key
+export BILLFOLD_MASTER_KEY_FILE=$work/another-master-key
 billfold keys generate >"$work/another-master-key"
 if (cd "$work/serve" && timeout 20 "$binary" serve --listen "127.0.0.1:${port[restored]}" >"$work/logs/refused" 2>&1 </dev/null); then fail 'a foreign master key is taken'; fi
-BILLFOLD_MASTER_KEY_FILE=$work/secrets/master-keys
+export BILLFOLD_MASTER_KEY_FILE=$work/secrets/master-keys
 start_instance restored
 whole_list "${port[restored]}" >"$work/restored-list"
 cmp "$work/list" "$work/restored-list" || fail 'what was restored is not what was backed up'

@@ -26,9 +26,7 @@ install -D --mode=644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca
 printf 'root:x:0:0:root:/:/sbin/nologin\nbillfold:x:65532:65532:billfold:/etc/billfold:/sbin/nologin\n' >"$root/etc/passwd"
 printf 'root:x:0:\nbillfold:x:65532:\n' >"$root/etc/group"
 printf 'passwd: files\ngroup: files\nhosts: files dns\n' >"$root/etc/nsswitch.conf"
-# Where a file .env, the master keys and the issuers' keys are mounted; and a place for a SQLite database, which takes a volume.
+# Where a file .env, the master keys and the issuers' keys are mounted.
 install -d --mode=755 "$root/etc/billfold"
 install -d --mode=1777 "$root/tmp"
-install -d --mode=700 "$root/var/lib/billfold"
-if [ "$(id -u)" -eq 0 ]; then chown 65532:65532 "$root/var/lib/billfold"; fi
 chmod 755 "$root"

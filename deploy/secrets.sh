@@ -7,7 +7,8 @@
 # its program, whoever that is, and a file that is mounted keeps its mode.
 set -euo pipefail
 directory=${1:-$(dirname "${BASH_SOURCE[0]}")/secrets}
-mkdir -p -m 700 "$directory"
+mkdir -p "$directory"
+chmod 700 "$directory"
 cd "$directory"
 umask 022
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the checks need and the machine lacks: a C compiler, curl, OpenSSL's program, patch, Python's venv, Node.js, Chromium,
-# PostgreSQL's server, PgBouncer, the proxies nginx and haproxy, of Rust's own parts the formatter and the linter, and cargo-deny.
+# PostgreSQL's server, PgBouncer, the proxies nginx and haproxy, Prometheus, Compose and systemd's checker of units, of Rust's own
+# parts the formatter and the linter, and cargo-deny.
 set -euo pipefail
 
 has_postgresql() {
@@ -25,6 +26,9 @@ has_postgresql || packages+=(postgresql)
 command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || packages+=(pgbouncer)
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || packages+=(nginx)
 [ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null || packages+=(haproxy)
+command -v promtool >/dev/null || packages+=(prometheus)
+command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || packages+=(docker-compose)
+command -v systemd-analyze >/dev/null || packages+=(systemd)
 
 if [ "${#packages[@]}" -gt 0 ]; then
     echo "missing: ${packages[*]}"
@@ -40,7 +44,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
         install postgresql-common
         printf 'create_main_cluster = false\n' >>/etc/postgresql-common/createcluster.conf
     fi
-    # Only the programs are wanted of nginx and haproxy too: while this stands, no package starts its service.
+    # Only the programs are wanted of nginx, haproxy and Prometheus too: while this stands, no package starts its service.
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
         trap 'rm -f "$policy"' EXIT

@@ -7,6 +7,7 @@ mod dev;
 mod dev_guide;
 mod dev_webhooks;
 mod edge;
+mod health;
 mod keys;
 mod limits;
 mod master_keys;
@@ -80,6 +81,8 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     /// Prints the audit log: who asked for which change, and what came of it.
     Audit(audit::Audit),
+    /// Asks an instance whether it is ready: for health checks, where no other client for HTTP is at hand.
+    Health(health::Health),
     /// Prints a token of the development issuer, and nothing else.
     Token(token::Token),
     /// Runs the Stripe sandbox alone.
@@ -175,6 +178,7 @@ pub async fn run() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Audit(audit) => audit.run().await,
+        Command::Health(health) => health.run().await,
         Command::Token(token) => token.run(),
         Command::Sandbox(sandbox) => sandbox.run().await,
     };

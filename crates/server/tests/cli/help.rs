@@ -74,6 +74,7 @@ async fn every_option_of_every_command_names_its_variable() {
             "audit",
             "audit prune",
             "dev",
+            "health",
             "keys",
             "keys generate",
             "keys rotate",

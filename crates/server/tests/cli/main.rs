@@ -4,6 +4,7 @@ mod api_key;
 mod audit;
 mod command;
 mod dev;
+mod health;
 mod help;
 mod keys;
 mod pages;

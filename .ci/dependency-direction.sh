@@ -19,6 +19,8 @@ MAY_KNOW = {
     "service": {"domain", "store", "stripe"},
     "sandbox": set(),
     "test-support": set(),
+    # What others build on, apart from the workspace.
+    "client": set(),
     "server": {"auth", "domain", "sandbox", "service", "store", "stripe", "vault"},
     # Measures the binary from outside, so it may know every room.
     "bench": {"auth", "domain", "sandbox", "server", "service", "store", "stripe", "test-support"},
@@ -28,6 +30,8 @@ MAY_KNOW = {
 # In tests a room may also know these.
 TESTS_MAY_KNOW = {room: {"test-support"} for room in MAY_KNOW}
 TESTS_MAY_KNOW["service"] |= {"sandbox", "vault"}
+TESTS_MAY_KNOW["server"] |= {"client"}
+TESTS_MAY_KNOW["client"] = set()
 TESTS_MAY_KNOW["test-support"] = set()
 # Which rooms may name a crate in what is shipped.
 ONLY_IN = {
@@ -38,7 +42,7 @@ ONLY_IN = {
     "deadpool": {"store"},
     "tokio-postgres": {"store", "test-support", "bench", "torture"},
     "tokio-postgres-rustls": {"store"},
-    "reqwest": {"auth", "stripe", "sandbox", "bench", "torture"},
+    "reqwest": {"auth", "client", "stripe", "sandbox", "bench", "torture"},
     "rcgen": {"test-support"},
     "actix-web": {"server", "sandbox", "bench"},
     "actix-http": {"server"},
@@ -86,7 +90,9 @@ refuse() { # refuse ROOM CRATES...: fails when the room is built on one of the c
         fi
     done
 }
-refuse billfold billfold_test_support rcgen proptest wiremock rstest jsonschema openssl_sys native_tls
+refuse billfold billfold_client billfold_test_support rcgen proptest wiremock rstest jsonschema openssl_sys native_tls
+# It must be possible to publish it alone.
+refuse billfold-client billfold billfold_server billfold_domain billfold_stripe billfold_service billfold_sandbox diesel actix_web
 refuse billfold-domain tokio mio serde serde_json diesel reqwest hyper actix_web rand
 refuse billfold-service actix_web serde_yaml
 refuse billfold-sandbox billfold_stripe billfold_domain billfold_service billfold_store diesel

@@ -56,7 +56,7 @@ pub use model::{
 pub use options::ClientOptions;
 pub use paging::{Cursor, Page, PagedList};
 pub use project::ProjectClient;
-pub use query::{AuditEventQuery, PaymentMethodQuery};
+pub use query::{AuditEventFilter, AuditEventQuery, PaymentMethodFilter, PaymentMethodQuery, Query};
 pub use retry::RetryPolicy;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use surroundings::Surroundings;

@@ -236,11 +236,12 @@ traffic_ends 'one is ended (SIGTERM)' 0 "; it took $ended_in ms"
 start_instance one
 until_true 'the instance one behind HAProxy' is_up one
 
-# So that something is under way whenever it is killed.
+# Saving takes a second, so that some are under way when it is killed: just after the eighth has begun.
 curl -s --fail --max-time 5 -o /dev/null "$sandbox/_sandbox/faults" --json \
-    '{"kind":"delay","path":"/v1/setup_intents","method":"POST","count":20,"milliseconds":600}' || fail 'the sandbox takes no faults'
+    '{"kind":"delay","path":"/v1/setup_intents","method":"POST","count":30,"milliseconds":1000}' || fail 'the sandbox takes no faults'
 traffic_begins kill
-sleep 1
+are_under_way() { [ "$(curl -s --max-time 5 "$sandbox/_sandbox/faults" | sed -n 's/.*"remaining":\([0-9]*\),.*/\1/p')" -le 22 ]; }
+until_true 'the saving of eight cards' are_under_way
 kill -KILL "${process[two]}"
 wait "${process[two]}" 2>/dev/null || true
 unset 'process[two]'

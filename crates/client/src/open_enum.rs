@@ -60,7 +60,10 @@ mod tests {
         assert_eq!(read("\"stripe\""), Provider::Stripe);
         let other = read("\"new one\"");
         assert_eq!(other, Provider::Other("new one".to_owned()));
-        assert_eq!((other.as_str(), other.to_string().as_str()), ("new one", "new one"));
+        assert_eq!(
+            (other.as_str(), other.to_string().as_str()),
+            ("new one", "new one")
+        );
         assert_eq!(Provider::KNOWN, [Provider::Stripe]);
         serde_json::from_str::<Provider>("7").expect_err("a number is no value");
     }

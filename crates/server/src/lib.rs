@@ -18,4 +18,5 @@ mod reply;
 mod request_id;
 pub mod routes;
 mod telemetry;
+mod terminal;
 mod wire;

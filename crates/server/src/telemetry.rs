@@ -1,11 +1,11 @@
 //! The log: what it says and how.
 
-use std::io::IsTerminal as _;
-
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter, filter::filter_fn, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
+
+use crate::terminal;
 
 /// How lines of the log look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -24,8 +24,8 @@ pub(crate) fn install(format: LogFormat, filter: &str) {
         .with(filter)
         .with(filter_fn(may_be_told));
     let lines = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_writer(terminal::standard_error)
+        .with_ansi(terminal::has_colours());
     // A second call, as tests make it, finds the first one's log in place, which is all that is wanted.
     drop(match format {
         LogFormat::Pretty => log.with(lines).try_init(),

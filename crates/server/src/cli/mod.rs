@@ -2,6 +2,7 @@
 
 mod api_key;
 mod audit;
+mod completions;
 mod cors;
 mod dev;
 mod dev_guide;
@@ -9,6 +10,7 @@ mod dev_webhooks;
 mod edge;
 mod keys;
 mod limits;
+mod man;
 mod master_keys;
 mod migrate;
 mod operator_log;
@@ -26,7 +28,10 @@ use std::{io::Write as _, process::ExitCode};
 use billfold_store::{Database, DatabaseOptions, DatabasePooler};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::telemetry::{self, LogFormat};
+use crate::{
+    telemetry::{self, LogFormat},
+    terminal::beside_the_bar,
+};
 
 /// A payment-methods API that a platform runs for its tenants.
 ///
@@ -81,6 +86,10 @@ enum Command {
     Token(token::Token),
     /// Runs the Stripe sandbox alone.
     Sandbox(sandbox::Sandbox),
+    /// Prints what makes a shell complete the commands and options of billfold.
+    Completions(completions::Completions),
+    /// Prints the manual page, or writes one for each command.
+    Man(man::Man),
 }
 
 /// The database that a command works on.
@@ -173,6 +182,8 @@ pub async fn run() -> ExitCode {
         Command::Audit(audit) => audit.run().await,
         Command::Token(token) => token.run(),
         Command::Sandbox(sandbox) => sandbox.run().await,
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -188,7 +199,9 @@ fn fail(message: &str) -> ExitCode {
 
 /// Prints to standard output.
 fn print(text: &str) -> std::io::Result<()> {
-    let mut output = std::io::stdout().lock();
-    output.write_all(text.as_bytes())?;
-    output.flush()
+    beside_the_bar(|| {
+        let mut output = std::io::stdout().lock();
+        output.write_all(text.as_bytes())?;
+        output.flush()
+    })
 }

@@ -3,9 +3,11 @@
 mod api_key;
 mod audit;
 mod command;
+mod completions;
 mod dev;
 mod help;
 mod keys;
+mod man;
 mod plain_secrets;
 mod project;
 mod project_deletion;
@@ -14,3 +16,4 @@ mod reconcile;
 mod refusals;
 mod serve;
 mod shutdown;
+mod terminal;

@@ -49,6 +49,7 @@ ONLY_IN = {
     "actix-cors": {"server"},
     "jsonwebtoken": {"auth"},
     "clap": {"server", "bench", "torture"},
+    "indicatif": {"server", "bench"},
 }
 # The only crates that the domain is built on: none of them reads, writes, waits or serialises.
 DOMAIN_IS_BUILT_ON = {"secrecy", "thiserror", "time"}

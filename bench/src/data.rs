@@ -3,7 +3,7 @@
 use billfold_test_support::{APPLICATION_ROLE, OWNER_ROLE, PostgresServer};
 use tokio_postgres::{Client, NoTls};
 
-use crate::{BenchError, program::Program, tell};
+use crate::{BenchError, program::Program, progress::Progress, tell};
 
 /// The database that is measured, as the migrations make it.
 pub(crate) const GUARDED: &str = "billfold";
@@ -25,6 +25,9 @@ const OTHERS: u32 = 100;
 
 /// How many payment methods the small project has, whatever the others have.
 const SMALL_ROWS: u32 = 1_000;
+
+/// How many payment methods a statement inserts at most.
+const ROWS_AT_ONCE: u32 = 20_000;
 
 /// The name of one of the other projects. The first is the small one.
 fn other(number: u32) -> String {
@@ -59,6 +62,7 @@ pub(crate) async fn load(
         .chain((0..OTHERS).map(other))
         .collect();
     tell(&format!("making {} projects…", projects.len()));
+    let progress = Progress::begin("projects", projects.len());
     for project in &projects {
         let arguments = [
             "project",
@@ -71,17 +75,19 @@ pub(crate) async fn load(
         program
             .call(&arguments, database, "sk_live_benchmark0000\n")
             .await?;
+        progress.advance(1);
     }
+    drop(progress);
     tell(&format!("loading {} payment methods…", rows + rows / 10));
-    fill(client, LARGE, rows).await?;
-    for (number, project) in projects.iter().skip(1).enumerate() {
-        let rows = if number == 0 {
-            SMALL_ROWS
-        } else {
-            rows / 10 / OTHERS
-        };
-        fill(client, project, rows).await?;
+    let rows_of: Vec<u32> = std::iter::once(rows)
+        .chain([SMALL_ROWS])
+        .chain(std::iter::repeat_n(rows / 10 / OTHERS, projects.len() - 2))
+        .collect();
+    let progress = Progress::begin("payment methods", rows_of.iter().map(|rows| *rows as usize).sum());
+    for (project, rows) in projects.iter().zip(rows_of) {
+        fill(client, project, rows, &progress).await?;
     }
+    drop(progress);
     client.batch_execute("vacuum analyze").await?;
     client.batch_execute("checkpoint").await?;
     Ok(())
@@ -101,18 +107,30 @@ pub(crate) async fn copy_without_policies(postgres: &PostgresServer) -> Result<(
 }
 
 /// Gives a project payment methods, one a minute, of users with fifty each. Ids are as random as Stripe's are.
-async fn fill(client: &Client, project: &str, rows: u32) -> Result<(), BenchError> {
+async fn fill(client: &Client, project: &str, rows: u32, progress: &Progress) -> Result<(), BenchError> {
     let users = (rows / 50).max(1);
-    let statement = format!(
+    let mut done = 0;
+    while done < rows {
+        let (first, last) = (done + 1, rows.min(done + ROWS_AT_ONCE));
+        client
+            .batch_execute(&insertion(project, users, first, last))
+            .await?;
+        progress.advance(last - done);
+        done = last;
+    }
+    Ok(())
+}
+
+/// The statement that gives a project the payment methods of these numbers.
+fn insertion(project: &str, users: u32, first: u32, last: u32) -> String {
+    format!(
         "insert into payment_methods (project_id, id, user_id, type, brand, last4, exp_month, exp_year, created_at) \
          select '{project}', 'pm_1' || substr(md5('{project}' || number), 1, 23), 'user_' || number % {users}, \
            case number % 10 when 0 then 'applePay' when 1 then 'googlePay' else 'card' end, \
            (array['visa', 'mastercard', 'amex'])[1 + number % 3], lpad((number % 10000)::text, 4, '0'), \
            1 + number % 12, 2030 + number % 5, timestamptz '2024-01-01 00:00:00Z' + number * interval '1 minute' \
-         from generate_series(1, {rows}) number"
-    );
-    client.batch_execute(&statement).await?;
-    Ok(())
+         from generate_series({first}, {last}) number"
+    )
 }
 
 /// The id of a project's payment method at a place of its list, the newest at 0.

@@ -11,6 +11,7 @@ mod machine;
 mod measure;
 mod policies;
 mod program;
+mod progress;
 mod report;
 mod statements;
 mod token;

@@ -20,4 +20,5 @@ mod reply;
 mod request_id;
 pub mod routes;
 mod telemetry;
+mod terminal;
 mod wire;

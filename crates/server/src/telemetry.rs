@@ -1,6 +1,6 @@
 //! The log: what it says and how.
 
-use std::{fmt, io::IsTerminal as _};
+use std::fmt;
 
 use tracing::{Level, Metadata, span::Record};
 use tracing_subscriber::{
@@ -15,7 +15,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::inspector::Inspector;
+use crate::{inspector::Inspector, terminal};
 
 /// How lines of the log look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,8 +34,8 @@ pub(crate) fn install(format: LogFormat, filter: &str, inspector: Option<Inspect
     let seen = inspector.map(|inspector| inspector.with_filter(Inspector::filter()));
     let log = tracing_subscriber::registry().with(seen);
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_writer(terminal::standard_error)
+        .with_ansi(terminal::has_colours());
     let told = filter.and(filter_fn(may_be_told));
     // A second call, as tests make it, finds the first one's log in place, which is all that is wanted.
     drop(match format {

@@ -192,7 +192,7 @@ impl Parts {
                 Ok(done(fetched.whole))
             }
             ChoreKind::Sweep => {
-                let report = self.sweep(tenant, false, interruption).await?;
+                let report = self.sweep(tenant, false, interruption, &|_| ()).await?;
                 report.log();
                 Ok(done(report.whole))
             }

@@ -151,8 +151,20 @@ impl Service {
     /// Compares the project's records with Stripe, both ways, and mends what differs; a dry run only says what it would
     /// do. Takes as long as the project has customers: five calls a second.
     pub async fn sweep(&self, project: &ProjectId, dry_run: bool) -> Result<SweepReport, ServiceError> {
+        self.sweep_watched(project, dry_run, &|_| ()).await
+    }
+
+    /// The same as [`Service::sweep`], and tells after each user how many were looked at.
+    pub async fn sweep_watched(
+        &self,
+        project: &ProjectId,
+        dry_run: bool,
+        watch: &(dyn Fn(usize) + Send + Sync),
+    ) -> Result<SweepReport, ServiceError> {
         let tenant = self.parts.tenant_of(project).await?;
-        self.parts.sweep(&tenant, dry_run, &Interruption::never()).await
+        self.parts
+            .sweep(&tenant, dry_run, &Interruption::never(), watch)
+            .await
     }
 
     /// Asks Stripe for the events that it could not deliver, acts upon them, and says how many there are.

@@ -15,6 +15,7 @@ use super::{
     operator_log::OperatorLog,
     print,
 };
+use crate::terminal::Progress;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
@@ -116,7 +117,9 @@ impl Rotate {
         let log = OperatorLog::start(&database);
         let all = projects.list().await?;
         let mut tally = Tally::default();
+        let progress = Progress::begin("projects", all.len(), true);
         for (place, project) in all.iter().enumerate() {
+            progress.at(project.id.as_str());
             match renew(&projects, &project.id, older_than).await {
                 Ok((rotation, rewrapped)) => {
                     let of_all = format!("{} of {}: {}", place + 1, all.len(), project.id);
@@ -131,7 +134,9 @@ impl Rotate {
                     tracing::error!(%error, project = %project.id, "a project's keys are as they were");
                 }
             }
+            progress.advance();
         }
+        drop(progress);
         print(&tally.text(all.len(), older_than)?)?;
         if tally.failed == 0 {
             return Ok(());

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod audit;
+mod completions;
 mod cors;
 mod dev;
 mod dev_guide;
@@ -10,6 +11,7 @@ mod edge;
 mod health;
 mod keys;
 mod limits;
+mod man;
 mod master_keys;
 mod migrate;
 mod operator_log;
@@ -30,6 +32,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use crate::{
     inspector::Inspector,
     telemetry::{self, LogFormat},
+    terminal::beside_the_bar,
 };
 
 /// A payment-methods API that a platform runs for its tenants.
@@ -87,6 +90,10 @@ enum Command {
     Token(token::Token),
     /// Runs the Stripe sandbox alone.
     Sandbox(sandbox::Sandbox),
+    /// Prints what makes a shell complete the commands and options of billfold.
+    Completions(completions::Completions),
+    /// Prints the manual page, or writes one for each command.
+    Man(man::Man),
 }
 
 /// The database that a command works on.
@@ -181,6 +188,8 @@ pub async fn run() -> ExitCode {
         Command::Health(health) => health.run().await,
         Command::Token(token) => token.run(),
         Command::Sandbox(sandbox) => sandbox.run().await,
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -196,7 +205,9 @@ fn fail(message: &str) -> ExitCode {
 
 /// Prints to standard output.
 fn print(text: &str) -> std::io::Result<()> {
-    let mut output = std::io::stdout().lock();
-    output.write_all(text.as_bytes())?;
-    output.flush()
+    beside_the_bar(|| {
+        let mut output = std::io::stdout().lock();
+        output.write_all(text.as_bytes())?;
+        output.flush()
+    })
 }

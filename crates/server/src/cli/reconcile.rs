@@ -15,6 +15,7 @@ use super::{
     CommandError, DatabaseArguments, dev::SANDBOX_KEY_PREFIX, master_keys::MasterKeyArguments, print,
     reconcile_report,
 };
+use crate::terminal::Progress;
 
 /// How long operations that another process holds are waited for: a little longer than the claim of one that has crashed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -111,9 +112,13 @@ impl Reconcile {
             ServiceOptions::default(),
         );
         let mut found = Vec::new();
+        let progress = Progress::begin("projects", projects.len(), !self.json);
         for project in &projects {
-            found.push(self.look_at(&service, project).await);
+            progress.at(project.as_str());
+            found.push(self.look_at(&service, project, &progress).await);
+            progress.advance();
         }
+        drop(progress);
         let report = if self.json {
             reconcile_report::json(&found, self.dry_run, service.now())
         } else {
@@ -170,7 +175,7 @@ impl Reconcile {
     }
 
     /// What fails is part of what is found: it costs neither the rest nor the other projects' reports.
-    async fn look_at(&self, service: &Service, project: &ProjectId) -> Found {
+    async fn look_at(&self, service: &Service, project: &ProjectId, progress: &Progress) -> Found {
         let operations = if self.dry_run {
             let open = service.open_operations(project).await;
             open.map(|open| EndedOperations { ended: 0, open })
@@ -181,7 +186,8 @@ impl Reconcile {
             }
             service.end_open_operations(project, PATIENCE).await
         };
-        let sweep = service.sweep(project, self.dry_run).await;
+        let compared = |users: usize| progress.at(format!("{project}: {users} users compared"));
+        let sweep = service.sweep_watched(project, self.dry_run, &compared).await;
         let undelivered_events = if self.undelivered_events && !self.dry_run {
             let fetched = service.fetch_undelivered_events(project).await;
             Some(fetched.map_err(|error| reason(project, &error)))

@@ -104,7 +104,8 @@ impl Place {
         format!("sqlite://{}", self.path("billfold.db").display())
     }
 
-    fn command<Argument: AsRef<OsStr>>(&self, program: &str, arguments: &[Argument]) -> Command {
+    /// A program that runs in the directory with the environment of this place.
+    pub(crate) fn command<Argument: AsRef<OsStr>>(&self, program: &str, arguments: &[Argument]) -> Command {
         let mut command = Command::new(program);
         command
             .args(arguments)

@@ -3,7 +3,7 @@
 use crate::command::Place;
 
 /// The commands that a help text lists.
-fn commands(help: &str) -> Vec<String> {
+pub(crate) fn commands(help: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| !line.starts_with("Commands:"));
     let lines = lines.skip(1).take_while(|line| line.starts_with("  "));
     lines
@@ -73,12 +73,14 @@ async fn every_option_of_every_command_names_its_variable() {
             "api-key revoke",
             "audit",
             "audit prune",
+            "completions",
             "dev",
             "health",
             "keys",
             "keys generate",
             "keys rotate",
             "keys status",
+            "man",
             "migrate",
             "project",
             "project create",

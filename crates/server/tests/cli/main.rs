@@ -3,10 +3,12 @@
 mod api_key;
 mod audit;
 mod command;
+mod completions;
 mod dev;
 mod health;
 mod help;
 mod keys;
+mod man;
 mod pages;
 mod plain_secrets;
 mod project;
@@ -16,3 +18,4 @@ mod reconcile;
 mod refusals;
 mod serve;
 mod shutdown;
+mod terminal;

@@ -24,6 +24,8 @@ struct Sweep<'a> {
     parts: &'a Parts,
     tenant: &'a Tenant,
     dry_run: bool,
+    /// Is told after each user how many were looked at.
+    watch: &'a (dyn Fn(usize) + Send + Sync),
     report: SweepReport,
     failures_in_a_row: usize,
 }
@@ -36,11 +38,13 @@ impl Parts {
         tenant: &Tenant,
         dry_run: bool,
         interruption: &Interruption,
+        watch: &(dyn Fn(usize) + Send + Sync),
     ) -> Result<SweepReport, ServiceError> {
         let mut sweep = Sweep {
             parts: self,
             tenant,
             dry_run,
+            watch,
             report: SweepReport::new(tenant.scope.project().clone(), dry_run),
             failures_in_a_row: 0,
         };
@@ -90,7 +94,9 @@ impl Sweep<'_> {
     async fn look_at(&mut self, user: UserId, customer: Option<CustomerId>) -> Result<(), ServiceError> {
         self.parts.tenant_of(self.tenant.scope.project()).await?;
         self.report.users += 1;
-        let Err(error) = self.user(&user, customer.as_ref()).await else {
+        let done = self.user(&user, customer.as_ref()).await;
+        (self.watch)(self.report.users);
+        let Err(error) = done else {
             self.failures_in_a_row = 0;
             return Ok(());
         };

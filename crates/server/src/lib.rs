@@ -13,9 +13,11 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod handlers;
+pub mod metrics;
 mod rate_limit;
 mod reply;
 mod request_id;
 pub mod routes;
 mod telemetry;
+mod traces;
 mod wire;

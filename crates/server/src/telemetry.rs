@@ -2,18 +2,21 @@
 
 use std::{fmt, io::IsTerminal as _};
 
-use tracing::{Level, Metadata, span::Record};
+use tracing::{Level, Metadata, Subscriber, span::Record};
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer,
     field::RecordFields,
-    filter::filter_fn,
+    filter::{FilterExt as _, filter_fn},
     fmt::{
         FormatFields, FormattedFields,
         format::{JsonFields, Writer},
     },
     layer::SubscriberExt as _,
+    registry::LookupSpan,
     util::SubscriberInitExt as _,
 };
+
+use crate::traces::Traces;
 
 /// How lines of the log look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -25,22 +28,42 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Sends the log to standard error. `filter` is as in `RUST_LOG`; called again, it changes nothing.
-pub(crate) fn install(format: LogFormat, filter: &str) {
+/// Sends the log to standard error, and spans to a collector where the environment names one. `filter` is as in `RUST_LOG`;
+/// called again, it changes nothing.
+pub(crate) fn install(format: LogFormat, filter: &str) -> Option<Traces> {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::registry()
-        .with(filter)
-        .with(filter_fn(may_be_told));
+    let (traces, fault) = match Traces::begin().transpose() {
+        Ok(traces) => (traces, None),
+        Err(fault) => (None, Some(fault)),
+    };
+    // A second call, as tests make it, finds the first one's log in place, which is all that is wanted.
+    drop(match &traces {
+        None => tracing_subscriber::registry()
+            .with(filter)
+            .with(filter_fn(may_be_told))
+            .with(lines(format))
+            .try_init(),
+        // The level of the log says nothing of which spans are sent.
+        Some(traces) => tracing_subscriber::registry()
+            .with(lines(format).with_filter(filter.and(filter_fn(may_be_told))))
+            .with(traces.layer())
+            .try_init(),
+    });
+    if let Some(fault) = fault {
+        tracing::warn!(%fault, "no spans are sent: OTEL_EXPORTER_OTLP_ENDPOINT and its like cannot be used as they are");
+    }
+    traces
+}
+
+/// What writes the lines.
+fn lines<S: Subscriber + for<'span> LookupSpan<'span>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    // A second call, as tests make it, finds the first one's log in place, which is all that is wanted.
-    drop(match format {
-        LogFormat::Pretty => log.with(lines).try_init(),
-        LogFormat::Json => log
-            .with(lines.json().fmt_fields(GrowingJson::default()))
-            .try_init(),
-    });
+    match format {
+        LogFormat::Pretty => lines.boxed(),
+        LogFormat::Json => lines.json().fmt_fields(GrowingJson::default()).boxed(),
+    }
 }
 
 /// The driver of PostgreSQL writes every statement's parameters at debug level: whatever is stored, and whatever a caller

@@ -16,7 +16,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{
     CommandError, api_key, dev_guide, dev_webhooks,
     limits::LimitArguments,
-    master_keys, migrate, print,
+    master_keys,
+    metrics::{self, MetricsArguments},
+    migrate, print,
     shutdown::{self, ShutdownArguments, Signals},
 };
 use crate::application::{Application, CorsOrigins, Settings};
@@ -86,6 +88,8 @@ pub(super) struct Dev {
     #[command(flatten)]
     limits: LimitArguments,
     #[command(flatten)]
+    metrics: MetricsArguments,
+    #[command(flatten)]
     shutdown: ShutdownArguments,
 }
 
@@ -100,6 +104,8 @@ impl Dev {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         let shutdown = self.shutdown.read(0)?;
         let signals = Signals::listen()?;
+        // Before anything counts.
+        let metrics = self.metrics.begin()?;
         make_private(&self.data_dir)?;
         let issuer = DevelopmentIssuer::load_or_create(&self.data_dir)?;
         let stripe = self.stripe().await?;
@@ -131,6 +137,7 @@ impl Dev {
             }
         }
         let api_key_pepper = api_key::pepper::of_installation(&database, &vault).await?;
+        let of_metrics = database.clone();
         let application = Application::build(Settings {
             listen: self.listen,
             stripe: client_options.clone(),
@@ -140,6 +147,7 @@ impl Dev {
             ..Settings::new(database, vault, api_key_pepper, issuer.verifier_config())
         })
         .await?;
+        let exposed = metrics::expose(metrics, of_metrics, &application)?;
         if stripe.sandbox.is_some() {
             // Stripe itself would not reach this machine.
             dev_webhooks::register(client_options, application.address(), &stripe.projects, &projects)
@@ -154,6 +162,7 @@ impl Dev {
         };
         print(&guide.text()?)?;
         shutdown::end_when_asked(application, signals, shutdown).await;
+        drop(exposed);
         if let Some(sandbox) = stripe.sandbox {
             sandbox.stop().await;
         }

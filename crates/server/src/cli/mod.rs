@@ -10,6 +10,7 @@ mod edge;
 mod keys;
 mod limits;
 mod master_keys;
+mod metrics;
 mod migrate;
 mod operator_log;
 mod project;
@@ -156,7 +157,15 @@ pub async fn run() -> ExitCode {
         return fail(&refusal);
     }
     let Cli { log, command } = Cli::parse();
-    telemetry::install(log.log_format, &log.log);
+    let traces = telemetry::install(log.log_format, &log.log);
+    let code = perform(command).await;
+    if let Some(traces) = traces {
+        traces.end();
+    }
+    code
+}
+
+async fn perform(command: Command) -> ExitCode {
     let done = match command {
         Command::Dev(dev) => dev.run().await,
         Command::Serve(serve) => serve.run().await,

@@ -4,9 +4,13 @@
 //! no recorder behind it, and counting does nothing.
 
 mod answered;
+#[cfg(test)]
+mod deployed;
 mod exposition;
 #[cfg(test)]
 mod names_in_code;
+#[cfg(test)]
+mod promql;
 mod recorder;
 mod scrape;
 pub mod table;

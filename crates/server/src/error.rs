@@ -116,6 +116,10 @@ impl<F: Face> ResponseError for FaceError<F> {
             match error {
                 ServiceError::Unavailable { cause, .. } => tracing::warn!(cause, "the service cannot answer"),
                 ServiceError::Internal { cause } => tracing::error!(cause, "a request failed"),
+                ServiceError::TooManyRequests(limit) => {
+                    metrics::counter!("billfold_rate_limit_refusals_total", "policy" => limit.policy)
+                        .increment(1);
+                }
                 _ => {}
             }
         }

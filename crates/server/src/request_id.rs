@@ -4,6 +4,8 @@
 //! `X-Request-Id`, stands beside it in the log, if it is well formed: one header of 1 to 64 characters of `A-Z`, `a-z`,
 //! `0-9`, `_` and `-`. Anything else is left out.
 
+use std::time::Instant;
+
 use actix_web::{
     HttpMessage as _,
     body::MessageBody,
@@ -15,7 +17,11 @@ use billfold_domain::ProjectId;
 use tracing::{Instrument as _, Span, field::Empty};
 use ulid::Ulid;
 
-use crate::routes::{self, RouteEntry};
+use crate::{
+    metrics::Answered,
+    routes::{self, RouteEntry},
+    traces,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const CALLERS_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,6 +60,9 @@ pub(crate) async fn observe(
         project = Empty,
         status = Empty,
     );
+    traces::follow(&span, request.headers());
+    let began = Instant::now();
+    let answered = route.map_or_else(Answered::by_none, |route| &route.answered);
     let header = HeaderValue::from_str(&id).ok();
     request.extensions_mut().insert(Named { id, route });
     let ended = span.clone();
@@ -64,6 +73,10 @@ pub(crate) async fn observe(
         }
         let status = response.status().as_u16();
         ended.record("status", status);
+        answered.count(status, began.elapsed());
+        if response.status().is_server_error() {
+            traces::mark_failed(&ended);
+        }
         tracing::debug!(status, "answered");
         Ok(response)
     }

@@ -16,6 +16,7 @@ use crate::{
         account_payment_methods, account_setup_intents, audit_events, health, payment_methods, projects,
         setup_intents, stripe_webhooks,
     },
+    metrics::Answered,
 };
 
 /// One row: a method of a path, and what answers it.
@@ -29,6 +30,8 @@ pub struct RouteEntry {
     /// What the audit log calls a request for it; `None` for what the log does not tell of.
     pub action: Option<AuditAction>,
     handler: fn() -> Route,
+    /// What counts its answers.
+    pub(crate) answered: Answered,
 }
 
 macro_rules! routes {
@@ -41,6 +44,7 @@ macro_rules! routes {
             operation: stringify!($operation),
             action: routes!(@action $($action)?),
             handler: || web::method(Method::$method).to($($handler)::+),
+            answered: Answered::of(stringify!($operation)),
         }),+]
     };
 }

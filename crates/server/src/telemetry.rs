@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use tracing::{Level, Metadata, span::Record};
+use tracing::{Level, Metadata, Subscriber, span::Record};
 use tracing_subscriber::{
-    EnvFilter, Layer as _,
+    EnvFilter, Layer,
     field::RecordFields,
     filter::{FilterExt as _, filter_fn},
     fmt::{
@@ -12,10 +12,11 @@ use tracing_subscriber::{
         format::{JsonFields, Writer},
     },
     layer::SubscriberExt as _,
+    registry::LookupSpan,
     util::SubscriberInitExt as _,
 };
 
-use crate::{inspector::Inspector, terminal};
+use crate::{inspector::Inspector, terminal, traces::Traces};
 
 /// How lines of the log look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -27,23 +28,43 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Sends the log to standard error, and to the inspector what it wants to see. `filter` is as in `RUST_LOG`; called again, it
-/// changes nothing.
-pub(crate) fn install(format: LogFormat, filter: &str, inspector: Option<Inspector>) {
+/// Sends the log to standard error, spans to a collector where the environment names one, and to the inspector what it wants
+/// to see. `filter` is as in `RUST_LOG`; called again, it changes nothing.
+pub(crate) fn install(format: LogFormat, filter: &str, inspector: Option<Inspector>) -> Option<Traces> {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let seen = inspector.map(|inspector| inspector.with_filter(Inspector::filter()));
-    let log = tracing_subscriber::registry().with(seen);
+    let (traces, fault) = match Traces::begin().transpose() {
+        Ok(traces) => (traces, None),
+        Err(fault) => (None, Some(fault)),
+    };
+    // A second call, as tests make it, finds the first one's log in place, which is all that is wanted.
+    drop(match (&traces, inspector) {
+        (None, None) => tracing_subscriber::registry()
+            .with(filter)
+            .with(filter_fn(may_be_told))
+            .with(lines(format))
+            .try_init(),
+        // The level of the log says nothing of what these are told.
+        (traces, inspector) => tracing_subscriber::registry()
+            .with(lines(format).with_filter(filter.and(filter_fn(may_be_told))))
+            .with(traces.as_ref().map(Traces::layer))
+            .with(inspector.map(|inspector| inspector.with_filter(Inspector::filter())))
+            .try_init(),
+    });
+    if let Some(fault) = fault {
+        tracing::warn!(%fault, "no spans are sent: OTEL_EXPORTER_OTLP_ENDPOINT and its like cannot be used as they are");
+    }
+    traces
+}
+
+/// What writes the lines.
+fn lines<S: Subscriber + for<'span> LookupSpan<'span>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(terminal::standard_error)
         .with_ansi(terminal::has_colours());
-    let told = filter.and(filter_fn(may_be_told));
-    // A second call, as tests make it, finds the first one's log in place, which is all that is wanted.
-    drop(match format {
-        LogFormat::Pretty => log.with(lines.with_filter(told)).try_init(),
-        LogFormat::Json => log
-            .with(lines.json().fmt_fields(GrowingJson::default()).with_filter(told))
-            .try_init(),
-    });
+    match format {
+        LogFormat::Pretty => lines.boxed(),
+        LogFormat::Json => lines.json().fmt_fields(GrowingJson::default()).boxed(),
+    }
 }
 
 /// The driver of PostgreSQL writes every statement's parameters at debug level: whatever is stored, and whatever a caller

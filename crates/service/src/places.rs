@@ -50,10 +50,15 @@ impl Places {
             let work = work(project.clone(), Interruption::of(stopped.clone()));
             let span = background::span(kind, &project);
             let working = async move {
-                match work.await {
-                    Ok(()) | Err(ServiceError::ProjectNotFound) => {}
-                    Err(error) => tracing::warn!(%project, kind, ?error, "background work waits"),
-                }
+                let outcome = match work.await {
+                    Ok(()) | Err(ServiceError::ProjectNotFound) => "ok",
+                    Err(error) => {
+                        tracing::warn!(%project, kind, ?error, "background work waits");
+                        "failed"
+                    }
+                };
+                metrics::counter!("billfold_background_work_total", "operation" => kind, "outcome" => outcome)
+                    .increment(1);
                 drop(place);
             };
             tokio::spawn(working.instrument(span));

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{Database, StoreError, database::Engine};
+use crate::{Database, StoreError, connection_use::Wait, database::Engine};
 
 tokio::task_local! {
     static SHARE: ConnectionShare;
@@ -50,6 +50,16 @@ impl ConnectionShare {
 /// Takes a connection, after a place in the share of the task if it has one. [`StoreError::Unavailable`] when there is no
 /// place within the time.
 pub(crate) async fn take<Connection, Error: Into<StoreError>>(
+    patience: Duration,
+    connection: impl Future<Output = Result<Connection, Error>>,
+) -> Result<Shared<Connection>, StoreError> {
+    let wait = Wait::begin();
+    let taken = take_in_turn(patience, connection).await;
+    wait.end(taken.is_ok());
+    taken
+}
+
+async fn take_in_turn<Connection, Error: Into<StoreError>>(
     patience: Duration,
     connection: impl Future<Output = Result<Connection, Error>>,
 ) -> Result<Shared<Connection>, StoreError> {

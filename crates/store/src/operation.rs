@@ -20,7 +20,8 @@ pub enum OperationKind {
 }
 
 impl OperationKind {
-    const ALL: [Self; 5] = [
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
         Self::CreatePaymentMethod,
         Self::CreateAvailablePaymentMethod,
         Self::DeletePaymentMethod,

@@ -88,6 +88,10 @@ impl SqliteDatabase {
         connection_share::take(self.timeout, self.writer.get()).await
     }
 
+    pub(crate) fn pool_status(&self) -> deadpool::Status {
+        self.writer.status()
+    }
+
     /// Runs a read on a blocking thread: a caller who goes away leaves it to finish there.
     pub(crate) async fn read<Rows: Send + 'static>(
         &self,

@@ -1,4 +1,4 @@
-//! What is told of each request that is sent to Stripe: a span, and a line of the log.
+//! What is told of each request that is sent to Stripe: a span, a line of the log, and the metrics.
 
 use std::{fmt, time::Duration};
 
@@ -42,6 +42,11 @@ impl<'a> Sending<'a> {
             span.record("status", status);
         }
         span.record("outcome", outcome);
+        let endpoint = Endpoint(call).to_string();
+        metrics::histogram!("billfold_stripe_call_duration_seconds", "endpoint" => endpoint.clone())
+            .record(duration);
+        metrics::counter!("billfold_stripe_calls_total", "endpoint" => endpoint, "outcome" => outcome)
+            .increment(1);
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let (method, path, request_id) = (call.method(), call.template, seen.request_id.as_deref());
         match result {

@@ -18,7 +18,9 @@ use url::Url;
 use super::{
     CommandError, api_key, dev_guide, dev_webhooks,
     limits::LimitArguments,
-    master_keys, migrate, print,
+    master_keys,
+    metrics::{self, MetricsArguments},
+    migrate, print,
     shutdown::{self, ShutdownArguments, Signals},
 };
 use crate::{
@@ -100,6 +102,8 @@ pub(super) struct Dev {
     #[command(flatten)]
     limits: LimitArguments,
     #[command(flatten)]
+    metrics: MetricsArguments,
+    #[command(flatten)]
     shutdown: ShutdownArguments,
 }
 
@@ -115,6 +119,8 @@ impl Dev {
     pub(super) async fn run(self, inspector: Inspector) -> Result<(), CommandError> {
         let shutdown = self.shutdown.read(0)?;
         let signals = Signals::listen()?;
+        // Before anything counts.
+        let metrics = self.metrics.begin()?;
         make_private(&self.data_dir)?;
         let issuer = Arc::new(DevelopmentIssuer::load_or_create(&self.data_dir)?);
         let stripe = self.stripe().await?;
@@ -146,6 +152,7 @@ impl Dev {
             }
         }
         let api_key_pepper = api_key::pepper::of_installation(&database, &vault).await?;
+        let of_metrics = database.clone();
         let application = Application::build(Settings {
             listen: self.listen,
             stripe: client_options.clone(),
@@ -162,6 +169,7 @@ impl Dev {
             ..Settings::new(database, vault, api_key_pepper, issuer.verifier_config())
         })
         .await?;
+        let exposed = metrics::expose(metrics, of_metrics, &application)?;
         if stripe.sandbox.is_some() {
             // Stripe itself would not reach this machine.
             dev_webhooks::register(client_options, application.address(), &stripe.projects, &projects)
@@ -176,6 +184,7 @@ impl Dev {
         };
         print(&guide.text()?)?;
         shutdown::end_when_asked(application, signals, shutdown).await;
+        drop(exposed);
         if let Some(sandbox) = stripe.sandbox {
             sandbox.stop().await;
         }

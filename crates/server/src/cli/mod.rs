@@ -13,6 +13,7 @@ mod keys;
 mod limits;
 mod man;
 mod master_keys;
+mod metrics;
 mod migrate;
 mod operator_log;
 mod project;
@@ -170,7 +171,15 @@ pub async fn run() -> ExitCode {
     }
     let Cli { log, command } = Cli::parse();
     let inspector = matches!(command, Command::Dev(_)).then(Inspector::default);
-    telemetry::install(log.log_format, &log.log, inspector.clone());
+    let traces = telemetry::install(log.log_format, &log.log, inspector.clone());
+    let code = perform(command, inspector).await;
+    if let Some(traces) = traces {
+        traces.end();
+    }
+    code
+}
+
+async fn perform(command: Command, inspector: Option<Inspector>) -> ExitCode {
     let done = match command {
         Command::Dev(dev) => dev.run(inspector.unwrap_or_default()).await,
         Command::Serve(serve) => serve.run().await,

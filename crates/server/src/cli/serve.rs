@@ -18,6 +18,7 @@ use super::{
     edge::EdgeArguments,
     limits::LimitArguments,
     master_keys::{self, MasterKeyArguments},
+    metrics::{self, MetricsArguments},
     shutdown::{self, ShutdownArguments, Signals},
 };
 use crate::application::{Application, CorsOrigins, Settings};
@@ -113,6 +114,8 @@ pub(super) struct Serve {
     #[command(flatten)]
     edge: EdgeArguments,
     #[command(flatten)]
+    metrics: MetricsArguments,
+    #[command(flatten)]
     shutdown: ShutdownArguments,
 }
 
@@ -123,6 +126,8 @@ impl Serve {
     pub(super) async fn run(self) -> Result<(), CommandError> {
         let shutdown = self.shutdown.read(DRAIN_SECONDS)?;
         let signals = Signals::listen()?;
+        // Before anything counts.
+        let metrics = self.metrics.begin()?;
         let database_options = DatabaseOptions {
             maximum_connections: self.database_connections,
             ..self.database.options()
@@ -155,6 +160,7 @@ impl Serve {
                         choose another --operator-audience than --audience"
                 .into());
         }
+        let of_metrics = database.clone();
         let application = Application::build(Settings {
             listen: self.listen,
             stripe: ClientOptions {
@@ -172,8 +178,10 @@ impl Serve {
             ..Settings::new(database, vault, api_key_pepper, verifier)
         })
         .await?;
+        let exposed = metrics::expose(metrics, of_metrics, &application)?;
         tracing::info!(address = %application.address(), "ready");
         shutdown::end_when_asked(application, signals, shutdown).await;
+        drop(exposed);
         Ok(())
     }
 }

@@ -34,10 +34,11 @@ pub(super) async fn fulfil<F: Face>(
         };
         reply.into_answer()
     };
-    Ok(service
-        .fulfil(tenant, attribution, wish, key, answer)
-        .await?
-        .into())
+    let given = service.fulfil(tenant, attribution, wish, key, answer).await?;
+    if given.replayed {
+        metrics::counter!("billfold_idempotency_replays_total").increment(1);
+    }
+    Ok(given.into())
 }
 
 /// How the project API shows what came of a wish.

@@ -1,7 +1,7 @@
 //! `/webhooks/stripe/{project}`
 
 use actix_web::{HttpRequest, http::StatusCode, web};
-use billfold_service::{Service, StripeDelivery};
+use billfold_service::{Service, StripeDelivery, WebhookError};
 use billfold_stripe::Event;
 
 use super::Answer;
@@ -16,11 +16,20 @@ pub(crate) async fn receive(
         project: request.match_info().get("project").unwrap_or_default(),
         signature: signature(&request),
     };
-    let expected = service.expect_webhook(&delivery).await?;
+    let expected = service.expect_webhook(&delivery).await.inspect_err(count)?;
     note_project(expected.project());
     let body = body.read_at_most(Event::MAXIMUM_LENGTH).await?;
-    service.accept_webhook(expected, &body).await?;
+    service.accept_webhook(expected, &body).await.inspect_err(count)?;
     Ok(Reply::empty(StatusCode::OK))
+}
+
+/// Counts one that is not taken in; those that are, the service counts, which knows the new ones.
+fn count(error: &WebhookError) {
+    let outcome = match error {
+        WebhookError::Rejected => "rejected",
+        WebhookError::Failed(_) => "failed",
+    };
+    metrics::counter!("billfold_webhooks_total", "outcome" => outcome).increment(1);
 }
 
 /// The only header of that name.

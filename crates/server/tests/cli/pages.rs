@@ -88,9 +88,11 @@ async fn every_file_of_the_pages_is_given_out_as_it_is() {
     for page in ["demo", "docs"] {
         let folder = format!("assets/{page}");
         for name in files(&folder) {
-            let path = match name.as_str() {
-                "index.html" => format!("/{page}"),
-                name => format!("/{page}/{name}"),
+            // A page goes by its name alone.
+            let path = match name.strip_suffix(".html") {
+                Some("index") => format!("/{page}"),
+                Some(name) => format!("/{page}/{name}"),
+                None => format!("/{page}/{name}"),
             };
             let response = browser.get(&path).await;
             assert_eq!(response.status(), 200, "{path}");

@@ -191,6 +191,12 @@ impl Committer {
 
     async fn record(&self, scope: &ProjectScope, events: &[NewWebhookEvent]) -> Result<(), StoreError> {
         let new = self.events.record_new(scope, events, self.clock.now()).await?;
+        let count = |outcome: &'static str, number: usize| {
+            let number = u64::try_from(number).unwrap_or(u64::MAX);
+            metrics::counter!("billfold_webhooks_total", "outcome" => outcome).increment(number);
+        };
+        count("stored", new.len());
+        count("duplicate", events.len().saturating_sub(new.len()));
         if !new.is_empty() {
             self.work.notify_one();
             self.limits.count_refused_on_pages(scope, events, new).await;

@@ -113,6 +113,10 @@ impl Postgres {
         self.pool.status().max_size
     }
 
+    pub(crate) fn pool_status(&self) -> deadpool::Status {
+        self.pool.status()
+    }
+
     /// A connection for one reading statement. Only single statements may run on it: those of other requests come between.
     pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {
         if self.pooler.is_some() {

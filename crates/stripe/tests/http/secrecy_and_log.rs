@@ -16,6 +16,9 @@ use crate::{
 async fn the_log_has_the_request_identifier_the_route_and_no_secret() {
     let log = SharedText::default();
     let writer = log.clone();
+    // While there is one subscriber only, whichever thread comes first by a line decides for all whether it is wanted: one of a
+    // test that has no subscriber says no.
+    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_span_events(FmtSpan::FULL)

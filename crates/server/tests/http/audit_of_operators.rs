@@ -80,7 +80,7 @@ async fn every_change_of_an_operators_is_written_down(backend: Backend) {
             make.send().await.expect(201);
         }
         // One who operates nothing, but is known.
-        let (request, _) = good(&server, &route, &project);
+        let (request, _) = good(&server, route, &project);
         let request = request.token(&server.operator_token("project:write"));
         let answer = request.send().await.expect(403);
         if !makes {
@@ -90,7 +90,7 @@ async fn every_change_of_an_operators_is_written_down(backend: Backend) {
             assert_about(&entries[0], action, &project);
         }
 
-        let (request, status) = good(&server, &route, &project);
+        let (request, status) = good(&server, route, &project);
         let request = request.token(&server.operator_token("operator:write"));
         let answer = request.send().await.expect(status);
         let entries = written(&server, &project, &answer).await;

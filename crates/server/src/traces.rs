@@ -131,7 +131,10 @@ impl Extractor for Headers<'_> {
     }
 
     fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(|name| name.as_str()).collect()
+        self.0
+            .keys()
+            .map(actix_web::http::header::HeaderName::as_str)
+            .collect()
     }
 }
 
@@ -147,7 +150,7 @@ impl SpanExporter for Told {
         let sent = self.exporter.export(batch).await;
         match (&sent, self.failing.swap(sent.is_err(), Ordering::Relaxed)) {
             (Err(error), false) => {
-                tracing::warn!(%error, "the collector does not take spans: they are lost until it does")
+                tracing::warn!(%error, "the collector does not take spans: they are lost until it does");
             }
             (Ok(()), true) => tracing::info!("the collector takes spans again"),
             _ => {}

@@ -103,11 +103,12 @@ impl QueryFragment<Sqlite> for Everything {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql(
             "select 'operation', kind, count(*), unixepoch('subsec') - min(created_at) / 1000000.0 \
-             from operations group by kind \
+             from operations where project_id in (select id from projects where deleted_at is null) group by kind \
              union all \
              select 'webhook', case when parked_at is not null then 'parked' \
              when next_attempt_at <= unixepoch('subsec') * 1000000 then 'due' else 'postponed' end as state, count(*), \
-             unixepoch('subsec') - min(next_attempt_at) / 1000000.0 from webhook_work group by state",
+             unixepoch('subsec') - min(next_attempt_at) / 1000000.0 from webhook_work \
+             where project_id in (select id from projects where deleted_at is null) group by state",
         );
         Ok(())
     }

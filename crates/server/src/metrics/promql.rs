@@ -1,4 +1,4 @@
-//! Which series an expression of PromQL asks for. Enough of the language for the files in `deploy/`.
+//! Which series an expression of Prometheus' language asks for. Enough of the language for the files in `deploy/`.
 
 /// What stands before a list of labels in brackets.
 const BEFORE_LABELS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];

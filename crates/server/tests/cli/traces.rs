@@ -110,6 +110,8 @@ fn descends(spans: &[Span], span: &Span, ancestor: &Span) -> bool {
 }
 
 async fn a_request_is_traced_to_its_statements_and_its_calls(database: impl Into<Access>, kind: &str) {
+    const TRACE: [u8; 16] = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128.to_be_bytes();
+    const CALLER: [u8; 8] = 0xb7ad_6b71_6920_3331_u64.to_be_bytes();
     const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let collector = Collector::start().await;
     let issuer = Issuer::new();
@@ -154,9 +156,8 @@ async fn a_request_is_traced_to_its_statements_and_its_calls(database: impl Into
     ] {
         assert_eq!(attribute(request, key).as_deref(), Some(value), "{key}");
     }
-    let hexadecimal = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!(hexadecimal(&request.trace_id), "0af7651916cd43dd8448eb211c80319c");
-    assert_eq!(hexadecimal(&request.parent_span_id), "b7ad6b7169203331");
+    assert_eq!(request.trace_id, TRACE);
+    assert_eq!(request.parent_span_id, CALLER);
 
     let of_request = |name: &str| -> Vec<&Span> {
         let named = spans.iter().filter(|span| span.name == name);

@@ -7,6 +7,7 @@ mod harness;
 
 mod api_keys;
 mod audit_events;
+mod backlog;
 mod chores;
 mod connecting;
 mod cors_origins;

@@ -205,7 +205,7 @@ async fn colours_show_at_a_terminal_that_has_them_unless_they_are_unwanted() {
 async fn what_is_wrong_with_arguments_has_colours_in_the_same_way() {
     let mut place = Place::new();
     place.set("TERM", "xterm-256color");
-    let refusal = async |place: &Place| at_a_terminal(place, &["keys", "rotat"]).await.stderr;
+    let refusal = async |place: &Place| at_a_terminal(place, &["keys", "rotates"]).await.stderr;
     let shown = refusal(&place).await;
     assert!(is_dressed(&shown) && shown.contains("rotate"), "{shown:?}");
     place.set("NO_COLOR", "1");

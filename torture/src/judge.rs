@@ -57,6 +57,8 @@ pub(crate) enum Invariant {
     GoodTrafficHurt,
     /// A secret is where it does not belong.
     Leak,
+    /// The metrics say what clients and Stripe counted.
+    MetricsDisagree,
     /// What was to be tried was tried, and what was to be searched was searched.
     NothingTried,
 }

@@ -1,6 +1,6 @@
 //! The Stripe sandbox beside the instances: cards, faults, and what was really done.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use billfold_test_support::Process;
 use reqwest::Client;
@@ -218,6 +218,29 @@ impl Sandbox {
         Ok(counted["total"].as_u64().ok_or("the sandbox does not count")?)
     }
 
+    /// The same by endpoint: the method and the path, with `{id}` for identifiers.
+    pub(crate) async fn calls_by_endpoint(&self) -> Result<BTreeMap<String, u64>, TortureError> {
+        let counted = self.control("requests").await?;
+        let mut calls = BTreeMap::new();
+        for (request, count) in counted["requests"].as_object().into_iter().flatten() {
+            *calls.entry(endpoint(request)).or_default() +=
+                count.as_u64().ok_or("the sandbox does not count")?;
+        }
+        Ok(calls)
+    }
+
+    /// How many requests each kind of fault has struck.
+    pub(crate) async fn struck(&self) -> Result<BTreeMap<String, u64>, TortureError> {
+        let listed = self.control("faults").await?;
+        let mut struck = BTreeMap::new();
+        for rule in listed["faults"].as_array().into_iter().flatten() {
+            let (kind, left) = (rule["kind"].as_str(), rule["remaining"].as_u64());
+            let (kind, left) = kind.zip(left).ok_or("a fault without a kind or a count")?;
+            *struck.entry(kind.to_owned()).or_default() += UNLIMITED - left;
+        }
+        Ok(struck)
+    }
+
     /// Writes down what is and what was done in a tenant's account.
     pub(crate) async fn testify(&self, tenant: &Tenant, evidence: &mut Evidence) -> Result<(), TortureError> {
         let state = self
@@ -267,4 +290,14 @@ impl Sandbox {
         }));
         Ok(())
     }
+}
+
+/// A request with `{id}` in the place of each identifier.
+fn endpoint(request: &str) -> String {
+    let prefixes = ["cus_", "pm_", "seti_", "evt_", "we_"];
+    let parts = request.split('/').map(|part| {
+        let is_name = prefixes.iter().any(|prefix| part.starts_with(prefix));
+        if is_name { "{id}" } else { part }
+    });
+    parts.collect::<Vec<_>>().join("/")
 }

@@ -5,6 +5,7 @@ mod canaries;
 mod hostile;
 mod idempotency;
 mod kill;
+mod metrics;
 mod postgres;
 mod slow;
 mod smuggling;
@@ -40,6 +41,8 @@ pub(crate) enum Scenario {
     Slow,
     /// Secrets and card numbers are looked for wherever something is written.
     Canaries,
+    /// An hour of traffic is asked for, and the metrics are held against what clients and Stripe counted.
+    Metrics,
 }
 
 impl Scenario {
@@ -56,6 +59,7 @@ impl Scenario {
             Self::Smuggling => "smuggling",
             Self::Slow => "slow",
             Self::Canaries => "canaries",
+            Self::Metrics => "metrics",
         }
     }
 
@@ -82,6 +86,7 @@ impl Scenario {
             Self::Smuggling => smuggling::run(run, kind).await,
             Self::Slow => slow::run(run, kind).await,
             Self::Canaries => canaries::run(run, kind).await,
+            Self::Metrics => metrics::run(run, kind).await,
         }
     }
 }

@@ -170,6 +170,13 @@ impl Dev {
         })
         .await?;
         let exposed = metrics::expose(metrics, of_metrics, &application)?;
+        let address = application.address();
+        if !address.ip().is_loopback() {
+            tracing::warn!(
+                %address,
+                "whoever reaches this address is given tokens by the demo page: listen on 127.0.0.1, unless all of them may have them"
+            );
+        }
         if stripe.sandbox.is_some() {
             // Stripe itself would not reach this machine.
             dev_webhooks::register(client_options, application.address(), &stripe.projects, &projects)

@@ -175,9 +175,6 @@ async fn operator(request: &HttpRequest) -> Result<Operator, ApiError> {
     let token = verified.map_err(|error| disbelieve(request, &error))?;
     let named = request.match_info().get("project");
     let named = named.and_then(|named| ProjectId::parse(named).ok());
-    if let Some(project) = &named {
-        note_project(project);
-    }
     let attribution = audit::know_operator(
         request,
         named.as_ref().map(scope),

@@ -9,6 +9,7 @@ use crate::{
     auth::Operator,
     error::{ApiError, ProjectFace},
     reply::Reply,
+    request_id::note_project,
     wire::{
         body::Body,
         project::{self, ProjectListWire, ProjectWire},
@@ -22,7 +23,7 @@ pub(crate) async fn create(
 ) -> Answer<ProjectFace> {
     let new = project::parse_create(&body.read().await?)?;
     let made = service.create_project(attribution, new).await?;
-    Ok(show(&AuditAction::ProjectCreate, &made).at(format!("/operator/projects/{}", made.id)))
+    Ok(show(done(&AuditAction::ProjectCreate), &made).at(format!("/operator/projects/{}", made.id)))
 }
 
 pub(crate) async fn list(
@@ -41,7 +42,7 @@ pub(crate) async fn retrieve(
     request: HttpRequest,
 ) -> Answer<ProjectFace> {
     let found = service.show_project(&id(&request)?).await?;
-    Ok(Reply::json(StatusCode::OK, &ProjectWire::from(&found)))
+    Ok(show(StatusCode::OK, &found))
 }
 
 pub(crate) async fn update(
@@ -53,7 +54,7 @@ pub(crate) async fn update(
     let id = id(&request)?;
     let update = project::parse_update(&body.read().await?)?;
     let updated = service.update_project(attribution, &id, update).await?;
-    Ok(show(&AuditAction::ProjectUpdate, &updated))
+    Ok(show(done(&AuditAction::ProjectUpdate), &updated))
 }
 
 pub(crate) async fn disable(
@@ -62,7 +63,7 @@ pub(crate) async fn disable(
     request: HttpRequest,
 ) -> Answer<ProjectFace> {
     let disabled = service.disable_project(attribution, &id(&request)?).await?;
-    Ok(show(&AuditAction::ProjectDisable, &disabled))
+    Ok(show(done(&AuditAction::ProjectDisable), &disabled))
 }
 
 pub(crate) async fn enable(
@@ -71,7 +72,7 @@ pub(crate) async fn enable(
     request: HttpRequest,
 ) -> Answer<ProjectFace> {
     let enabled = service.enable_project(attribution, &id(&request)?).await?;
-    Ok(show(&AuditAction::ProjectEnable, &enabled))
+    Ok(show(done(&AuditAction::ProjectEnable), &enabled))
 }
 
 pub(crate) async fn delete(
@@ -82,7 +83,7 @@ pub(crate) async fn delete(
     let going = service
         .begin_project_deletion(attribution, &id(&request)?)
         .await?;
-    Ok(show(&AuditAction::ProjectDelete, &going))
+    Ok(show(done(&AuditAction::ProjectDelete), &going))
 }
 
 /// The status that tells that something was done.
@@ -95,9 +96,11 @@ pub(crate) const fn done(action: &AuditAction) -> StatusCode {
     }
 }
 
-/// Shows a project to which this was done.
-fn show(action: &AuditAction, project: &ShownProject) -> Reply {
-    Reply::json(done(action), &ProjectWire::from(project))
+/// Shows a project, which the request's span names from now on: that there is one is what makes the name more than the
+/// caller's own word.
+fn show(status: StatusCode, project: &ShownProject) -> Reply {
+    note_project(&project.id);
+    Reply::json(status, &ProjectWire::from(project))
 }
 
 /// The name in the path; a text that is none names nothing.

@@ -230,6 +230,18 @@ impl Instance {
         self.process.stderr_lines()
     }
 
+    /// Where it tells its metrics: it must have been started with `--metrics-listen`, and log as much as that at least.
+    pub(crate) fn metrics_address(&self) -> Result<String, TortureError> {
+        let log = self.log();
+        let line = log.iter().find(|line| line.contains("metrics are served"));
+        let address = line
+            .and_then(|line| line.split_once("address="))
+            .and_then(|(_, rest)| rest.split_whitespace().next());
+        Ok(address
+            .ok_or("an instance does not say where its metrics are")?
+            .to_owned())
+    }
+
     /// Everything that it has written since it was started last, its log included.
     pub(crate) fn written(&self) -> Vec<String> {
         let mut lines = self.process.stdout_lines();

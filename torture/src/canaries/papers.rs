@@ -20,6 +20,8 @@ const AROUND: usize = 60;
 pub(crate) enum Place {
     /// What `billfold serve` writes: its log, all of it.
     ServerLog,
+    /// What instances tell Prometheus.
+    Metrics,
     /// What commands write, on both streams.
     Commands,
     /// Answers, with their heads.
@@ -45,6 +47,7 @@ impl Place {
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::ServerLog => "log of serve",
+            Self::Metrics => "metrics",
             Self::Commands => "commands' output",
             Self::Answers => "answers",
             Self::Arguments => "/proc/PID/cmdline",

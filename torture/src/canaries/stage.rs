@@ -90,7 +90,12 @@ impl Stage {
             issuer: issuer.argument(),
             stripe: sandbox.url.clone(),
             serving: Serving {
-                more: vec!["--operator-issuer".to_owned(), issuer.argument()],
+                more: vec![
+                    "--operator-issuer".to_owned(),
+                    issuer.argument(),
+                    "--metrics-listen".to_owned(),
+                    "127.0.0.1:0".to_owned(),
+                ],
                 log: Some("trace"),
             },
         };
@@ -140,8 +145,18 @@ impl Stage {
         self.papers.add(Place::ServerLog, "serve", lines.into_bytes());
     }
 
+    /// Takes what an instance tells Prometheus, before it begins at nought again.
+    pub(crate) async fn keep_metrics(&mut self, instance: usize) -> Result<(), TortureError> {
+        let address = self.instances[instance].metrics_address()?;
+        let metrics = self.http.get(format!("http://{address}/metrics")).send().await?;
+        let text = metrics.error_for_status()?.bytes().await?;
+        self.papers.add(Place::Metrics, "serve", text.to_vec());
+        Ok(())
+    }
+
     /// Ends an instance by a signal and starts it again.
     pub(crate) async fn end_by(&mut self, instance: usize, signal: &str) -> Result<(), TortureError> {
+        self.keep_metrics(instance).await?;
         self.instances[instance].end_by(signal).await?;
         self.keep_log(instance);
         self.instances[instance].kill_and_restart(&self.program, &self.options)?;

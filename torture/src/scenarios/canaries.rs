@@ -147,8 +147,12 @@ async fn trouble_at_the_database(stage: &mut Stage, callers: &Callers) -> Result
 /// Collects what was written, and searches it.
 async fn search(stage: &mut Stage) -> Result<Findings, TortureError> {
     for instance in 0..stage.instances.len() {
+        stage.keep_metrics(instance).await?;
         stage.keep_log(instance);
     }
+    stage
+        .papers
+        .expect(Place::Metrics, r#"operation="listPaymentMethods""#);
     stage
         .papers
         .expect(Place::ServerLog, "/projects/{project}/paymentMethods/{id}");

@@ -19,6 +19,7 @@ use crate::{
     judge::{Invariant, Violation},
     metrics::Series,
     platform::{Platform, Run, Serving},
+    program::Instance,
     report::Outcome,
     sandbox::Fault,
 };
@@ -68,7 +69,10 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
         log: Some("warn,actix_server=error,billfold_server::cli::metrics=info"),
     };
     let mut platform = Platform::start_serving(run, kind, false, serving).await?;
-    let addresses = addresses(&platform)?;
+    let instances = platform.instances.iter();
+    let addresses = instances
+        .map(Instance::metrics_address)
+        .collect::<Result<Vec<_>, _>>()?;
     let cards = platform.make_cards(SECONDS / 7, &mut run.chance(23)).await?;
     platform.sandbox.reset_calls().await?;
     platform.sandbox.add_faults(&FAULTS).await?;
@@ -118,22 +122,6 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
         violations: judge.violations,
         complaints: platform.complaints(),
     })
-}
-
-/// Where each instance's metrics are, from its log.
-fn addresses(platform: &Platform) -> Result<Vec<String>, TortureError> {
-    let told = platform.instances.iter().map(|instance| {
-        let log = instance.log();
-        let line = log.iter().find(|line| line.contains("metrics are served"));
-        let address = line
-            .and_then(|line| line.split_once("address="))
-            .map(|(_, rest)| rest);
-        let address = address.and_then(|rest| rest.split_whitespace().next());
-        address
-            .map(str::to_owned)
-            .ok_or("an instance does not say where its metrics are")
-    });
-    Ok(told.collect::<Result<_, _>>()?)
 }
 
 /// Asks for an hour's traffic, each answer counted.

@@ -179,11 +179,10 @@ impl Dev {
         }
         if stripe.sandbox.is_some() {
             // Stripe itself would not reach this machine.
-            dev_webhooks::register(client_options, application.address(), &stripe.projects, &projects)
-                .await?;
+            dev_webhooks::register(client_options, address, &stripe.projects, &projects).await?;
         }
         let guide = dev_guide::Guide {
-            address: application.address(),
+            address,
             sandbox: stripe.sandbox.as_ref().map(Sandbox::url),
             projects: stripe.projects.iter().map(|project| project.id.clone()).collect(),
             issuer: &issuer,

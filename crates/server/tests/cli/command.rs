@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -157,15 +157,7 @@ impl Place {
         // A program that ends without reading closes the pipe, which is its right.
         drop(pipe.write_all(input.as_bytes()));
         drop(pipe);
-        let deadline = std::time::Instant::now() + WITHIN;
-        let status = wait_for(WITHIN * 2, "the command to end", async || {
-            if std::time::Instant::now() > deadline {
-                // So that it does not outlive the test; the wait then tells of it.
-                drop(child.kill());
-            }
-            child.try_wait().expect("the command can be waited for")
-        })
-        .await;
+        let status = end_of(&mut child).await;
         let read = |path: &Path| std::fs::read_to_string(path).expect("the output is text");
         Ended {
             success: status.success(),
@@ -173,6 +165,19 @@ impl Place {
             stderr: read(&stderr),
         }
     }
+}
+
+/// Waits until a command has ended.
+pub(crate) async fn end_of(child: &mut Child) -> ExitStatus {
+    let deadline = std::time::Instant::now() + WITHIN;
+    wait_for(WITHIN * 2, "the command to end", async || {
+        if std::time::Instant::now() > deadline {
+            // So that it does not outlive the test; what it has left then tells of it.
+            drop(child.kill());
+        }
+        child.try_wait().expect("the command can be waited for")
+    })
+    .await
 }
 
 fn create(path: &Path) -> File {

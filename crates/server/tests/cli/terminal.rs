@@ -2,14 +2,13 @@
 
 use std::{fs::File, io::Read as _, process::Stdio, thread::JoinHandle};
 
-use billfold_test_support::wait_for;
 use rustix::{
     fs::{Mode, OFlags},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
 
-use crate::command::{Ended, Place, WITHIN};
+use crate::command::{Ended, Place, end_of};
 
 /// A terminal of 24 lines and 120 columns: what programs write to, and what reads all of it.
 fn terminal() -> (Stdio, JoinHandle<Vec<u8>>) {
@@ -48,15 +47,7 @@ async fn at_a_terminal(place: &Place, arguments: &[&str]) -> Ended {
     let mut child = command.spawn().expect("the binary starts");
     // It has the terminal open too.
     drop(command);
-    let deadline = std::time::Instant::now() + WITHIN;
-    let status = wait_for(WITHIN * 2, "the command to end", async || {
-        if std::time::Instant::now() > deadline {
-            // So that it does not outlive the test; what it has shown then tells of it.
-            drop(child.kill());
-        }
-        child.try_wait().expect("the command can be waited for")
-    })
-    .await;
+    let status = end_of(&mut child).await;
     let shown = reader.join().expect("the terminal is read to its end");
     Ended {
         success: status.success(),

@@ -1,18 +1,9 @@
 //! Lists of more than one page, both ways.
 
-use billfold_client::{PaymentMethodQuery, PaymentMethodType, ProjectClient};
+use billfold_client::{PaymentMethodQuery, PaymentMethodType};
 use futures_util::TryStreamExt as _;
 
-use crate::scene::{Scene, USER};
-
-async fn ids(project: &ProjectClient, query: PaymentMethodQuery) -> Vec<String> {
-    let items = project.list_payment_methods(query).items();
-    items
-        .map_ok(|method| method.id)
-        .try_collect()
-        .await
-        .expect("the list")
-}
+use crate::scene::{Scene, USER, ids};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_is_walked_in_both_directions_and_by_pages() {

@@ -8,10 +8,9 @@ use std::{
 
 use billfold_client::{Error, PaymentMethodQuery, ProjectClient, RetryPolicy};
 use billfold_test_support::{TcpProxy, Verdict};
-use futures_util::TryStreamExt as _;
 use serde_json::json;
 
-use crate::scene::{Hasty, Scene, USER, attempts};
+use crate::scene::{Hasty, Scene, USER, attempts, ids};
 
 /// What it takes to reach the server over a line that can be cut.
 struct Line {
@@ -59,14 +58,7 @@ impl Line {
     /// The user's payment methods, by a way that nothing is lost on.
     async fn saved(&self) -> Vec<String> {
         let project = self.scene.project().await;
-        let items = project
-            .list_payment_methods(PaymentMethodQuery::of_user(USER))
-            .items();
-        items
-            .map_ok(|method| method.id)
-            .try_collect()
-            .await
-            .expect("the list")
+        ids(&project, PaymentMethodQuery::of_user(USER)).await
     }
 }
 

@@ -9,10 +9,11 @@ use std::{
 };
 
 use billfold_client::{
-    AccountClient, ClientOptions, ExposeSecret as _, ProjectClient, RetryPolicy, Surroundings,
+    AccountClient, ClientOptions, ExposeSecret as _, PaymentMethodQuery, ProjectClient, RetryPolicy,
+    Surroundings,
 };
 use billfold_test_support::Process;
-use futures_util::future::BoxFuture;
+use futures_util::{TryStreamExt as _, future::BoxFuture};
 use serde_json::Value;
 
 use crate::command::{self, Place, WITHIN};
@@ -160,4 +161,14 @@ pub(crate) fn attempts(attempts: u32) -> RetryPolicy {
     let mut policy = RetryPolicy::default();
     policy.attempts = attempts;
     policy
+}
+
+/// The identifiers of a list's payment methods, all of them.
+pub(crate) async fn ids(project: &ProjectClient, query: PaymentMethodQuery) -> Vec<String> {
+    let items = project.list_payment_methods(query).items();
+    items
+        .map_ok(|method| method.id)
+        .try_collect()
+        .await
+        .expect("the list")
 }

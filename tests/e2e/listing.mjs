@@ -36,6 +36,21 @@ export async function listing(stage, step) {
     assert.equal(left.length, 6);
   });
 
+  await step("who is asked again at once is heard", async () => {
+    await stage.account.save(stage.url, stage.alice, ["visa"]);
+    await demo.page.getByRole("button", { name: "Refresh" }).click();
+    await demo.says("#list-outcome", "The list is up to date.");
+    // In one turn, so that the dialog is open again before the page hears that it was closed.
+    await demo.page.evaluate(() => {
+      const newest = document.querySelector("#cards .remove");
+      newest.click();
+      document.querySelector("#confirm").close();
+      newest.click();
+    });
+    await confirm("Remove it");
+    await demo.says("#list-outcome", "Visa ending in 4242 was removed.");
+  });
+
   await step("a card that went elsewhere is no error", async () => {
     const [newest] = await stage.account.cards(stage.url, stage.alice);
     await stage.account.remove(stage.url, stage.alice, newest.id);

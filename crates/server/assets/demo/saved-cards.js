@@ -37,10 +37,15 @@ export class SavedCards {
   #fresh = null;
   #ended = new AbortController();
   #loads = 0;
+  #asked = null;
 
   constructor(api) {
     this.#api = api;
-    const when = (id, work) => element(id).addEventListener("click", work, { signal: this.#ended.signal });
+    const signal = this.#ended.signal;
+    const when = (id, work) => element(id).addEventListener("click", work, { signal });
+    // Not the dialog's `close`: that comes a moment later, when it may have been opened again for another card.
+    const answered = ({ submitter }) => submitter.value === "remove" && this.#remove(this.#asked);
+    dialog.querySelector("form").addEventListener("submit", answered, { signal });
     when("refresh", () => this.#refresh());
     when("list-retry", () => {
       // The button goes with what it belongs to, and must not take the focus along.
@@ -56,7 +61,7 @@ export class SavedCards {
 
   end() {
     this.#ended.abort();
-    if (dialog.open) dialog.close("keep");
+    if (dialog.open) dialog.close();
   }
 
   /** Reads the cards anew and shows the first page, with the card of that id marked as new. */
@@ -143,8 +148,7 @@ export class SavedCards {
   #ask(card) {
     element("confirm-text").textContent =
       `${described(card)} will be detached at Stripe and deleted here. To use it later it must be added again.`;
-    dialog.returnValue = "keep";
-    dialog.addEventListener("close", () => dialog.returnValue === "remove" && this.#remove(card), { once: true });
+    this.#asked = card;
     dialog.showModal();
   }
 

@@ -2,6 +2,9 @@
 
 use super::hostile_requests::{Case, Material, head};
 
+/// How many connections send more requests than anyone reads, at the same time.
+const MANY_TOGETHER: usize = 64;
+
 /// A name for a report, and the bytes.
 type Shape = (&'static str, Vec<u8>);
 
@@ -10,6 +13,7 @@ impl Material<'_> {
     pub(crate) fn by_hand(&self) -> Vec<Case> {
         let all = [
             self.heads(),
+            many_together(),
             self.lengths(),
             self.chunks(),
             self.forms(),
@@ -265,6 +269,12 @@ fn get(more: &str) -> Vec<u8> {
         b"\r\n".to_vec(),
     ]
     .concat()
+}
+
+/// More requests on a connection than anyone reads, on many connections next to each other.
+fn many_together() -> Vec<Shape> {
+    let smallest = "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n".repeat(3_000);
+    vec![("3,000 requests at once", smallest.into_bytes()); MANY_TOGETHER]
 }
 
 /// So many headers, each so long.

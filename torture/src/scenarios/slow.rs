@@ -62,6 +62,7 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
     tokio::time::sleep(Duration::from_secs(run.pick(30, 4))).await;
     let calm = calm.stop().await?;
     let at_rest = witness::sockets(process)?;
+    let memory_at_rest = witness::memory(process)?.resident;
     let baseline = calm.slowest_but_one_percent();
     let connections = CONNECTIONS.min(witness::open_files().saturating_sub(OTHER_FILES));
     let duration = Duration::from_secs(run.pick(120, 20));
@@ -115,9 +116,12 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
             format!("{left} sockets are open, {at_rest} before"),
         ));
     }
-    judge
-        .showed
-        .push(format!("{at_rest} sockets before, {left} after"));
+    let memory_at_most = witness::memory(process)?.peak;
+    judge.showed.push(format!(
+        "{at_rest} sockets before, {left} after; {} MiB of memory before, {} at most",
+        memory_at_rest / 1024,
+        memory_at_most / 1024
+    ));
     platform.all_ready().await?;
     Ok(Outcome {
         load: format!(

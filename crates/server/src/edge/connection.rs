@@ -65,12 +65,18 @@ impl Connection {
         has_room
     }
 
-    /// Bytes have arrived. Says whether more may.
-    pub(super) fn received(&self, bytes: usize) -> bool {
+    /// Whether the body of a request is being read.
+    pub(super) fn reads_body(&self) -> bool {
+        self.room_ahead.get().is_none()
+    }
+
+    /// Bytes have arrived, and end a head or do not. Says whether more may.
+    pub(super) fn received(&self, bytes: usize, ends_head: bool) -> bool {
         if self.handling.get() || self.answer_waits_since.get().is_some() {
-            // They belong to the request's body, which its reader bounds, or wait for their turn.
-            let room = self.room_ahead.get().map(|room| room.saturating_sub(bytes));
-            self.room_ahead.set(room);
+            // They belong to the request's body, which its reader bounds, or wait for their turn: of heads, one.
+            let room = self.room_ahead.get();
+            let left = room.map(|room| if ends_head { 0 } else { room.saturating_sub(bytes) });
+            self.room_ahead.set(left);
             return true;
         }
         if self.head_since.get().is_none() {
@@ -210,16 +216,16 @@ mod tests {
         let connection = Connection::new();
         let handling = Rc::clone(&connection).handle(100);
         assert!(connection.has_room(&waker));
-        assert!(connection.received(100 + EdgeLimits::AHEAD_BYTES));
+        assert!(connection.received(100 + EdgeLimits::AHEAD_BYTES, false));
         assert!(!connection.has_room(&waker));
         // A body that is read has its own bound.
         let reading = Rc::clone(&connection).read_body();
         assert_eq!(told.0.load(Ordering::Relaxed), 1, "whoever waits is told");
         assert!(connection.has_room(&waker));
-        assert!(connection.received(10 * EdgeLimits::AHEAD_BYTES));
+        assert!(connection.received(10 * EdgeLimits::AHEAD_BYTES, true));
         assert!(connection.has_room(&waker));
         drop(reading);
-        assert!(connection.received(EdgeLimits::AHEAD_BYTES));
+        assert!(connection.received(EdgeLimits::AHEAD_BYTES, false));
         assert!(!connection.has_room(&waker));
         drop(handling);
         assert_eq!(told.0.load(Ordering::Relaxed), 2);
@@ -233,7 +239,7 @@ mod tests {
         let connection = Connection::new();
         drop(Rc::clone(&connection).handle(0));
         connection.answer_waits();
-        assert!(connection.received(EdgeLimits::AHEAD_BYTES));
+        assert!(connection.received(EdgeLimits::AHEAD_BYTES, false));
         assert!(!connection.has_room(&waker));
         connection.answer_was_taken();
         assert_eq!(told.0.load(Ordering::Relaxed), 1);
@@ -241,12 +247,25 @@ mod tests {
     }
 
     #[test]
+    fn while_a_request_is_handled_one_head_is_taken_in() {
+        let told = Arc::new(Told::default());
+        let waker = Waker::from(Arc::clone(&told));
+        let connection = Connection::new();
+        let handling = Rc::clone(&connection).handle(0);
+        assert!(connection.received(20, true));
+        assert!(!connection.has_room(&waker));
+        drop(handling);
+        assert_eq!(told.0.load(Ordering::Relaxed), 1, "whoever waits is told");
+        assert!(connection.has_room(&waker));
+    }
+
+    #[test]
     fn between_requests_an_unread_rest_has_an_end() {
         let connection = Connection::new();
-        assert!(connection.received(EdgeLimits::UNREAD_BYTES));
-        assert!(!connection.received(1));
+        assert!(connection.received(EdgeLimits::UNREAD_BYTES, false));
+        assert!(!connection.received(1, false));
         drop(Rc::clone(&connection).handle(0));
-        assert!(connection.received(1), "each request begins anew");
+        assert!(connection.received(1, false), "each request begins anew");
     }
 
     #[test]
@@ -255,7 +274,7 @@ mod tests {
         let connection = Connection::new();
         let overdue = |connection: &Connection| connection.deadline(&limits).map(|(_, overdue)| overdue);
         assert_eq!(overdue(&connection), Some(Overdue::Idle), "nothing has come yet");
-        connection.received(1);
+        connection.received(1, false);
         assert_eq!(overdue(&connection), Some(Overdue::Head));
         let handling = Rc::clone(&connection).handle(0);
         assert_eq!(overdue(&connection), None, "slow work is not a slow client");
@@ -264,7 +283,7 @@ mod tests {
         drop(handling);
         connection.answer_was_taken();
         assert_eq!(overdue(&connection), Some(Overdue::Idle));
-        connection.received(1);
+        connection.received(1, false);
         assert_eq!(overdue(&connection), Some(Overdue::Head));
     }
 }

@@ -39,6 +39,10 @@ impl EdgeLimits {
     /// which the HTTP library, when it has no use for them yet, asks for its turn again and again without rest.
     pub(super) const BYTES_AT_ONCE: usize = 32 * 1024;
 
+    /// How much of a body is taken in at least before it is looked at, however many empty lines are in it. In bytes. So many may
+    /// be requests that follow the body, a few dozen at most.
+    pub(super) const LOOK_AFTER_BYTES: usize = 512;
+
     /// How long what is left of a refused request's body is thrown away, so that its sender can still read why. Less than the
     /// second after a limit within which a slow client is gone.
     pub(super) const LINGER: Duration = Duration::from_millis(750);

@@ -1,12 +1,13 @@
 //! How the server meets its clients: those that are slow, many, or hostile too.
 //!
 //! The HTTP library reads requests and refuses the malformed ones. What it has no word for is here: how long a head, an
-//! answer and a pause may take on every request of a connection (`connection`, `stream`), how many connections there may
-//! be (`places`), and what every answer says beside its content (`exchange`, `cors`).
+//! answer and a pause may take on every request of a connection, and that it takes its requests one by one (`connection`,
+//! `stream`, `head_end`), how many connections there may be (`places`), and what every answer says beside its content (`exchange`, `cors`).
 
 mod connection;
 pub(crate) mod cors;
 mod exchange;
+mod head_end;
 mod limits;
 mod places;
 mod server;

@@ -169,3 +169,28 @@ async fn http_2_is_not_spoken() {
         "it is one to ignore: {answer}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_come_together_are_answered_in_their_order() {
+    const PAIRS: usize = 200;
+    let server = server(EdgeLimits::default()).await;
+    let token = server.project_token("demo", "project:write");
+    // In its body are empty lines too, as at the end of a head.
+    let body = "{\r\n\r\n}\n\n\n";
+    let write = format!(
+        "POST /projects/demo/paymentMethods HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut connection = RawConnection::to(server.address()).await;
+    assert!(connection.send(format!("{LIVE}{write}").repeat(PAIRS)).await);
+    for pair in 0..PAIRS {
+        for status in ["200", "422"] {
+            let answer = connection.answer().await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{pair}: {answer}"
+            );
+        }
+    }
+}

@@ -29,7 +29,7 @@ const WORD: &str = "A-Z, a-z, 0-9 and _";
 const WORD_AND_HYPHEN: &str = "A-Z, a-z, 0-9, _ and -";
 
 /// What stands in the middle of every client secret, after its SetupIntent's identifier.
-const IN_CLIENT_SECRETS: &str = "_secret_";
+const IN_CLIENT_SECRETS: &[u8; 8] = b"_secret_";
 
 /// What Stripe's keys, webhook secrets and API keys begin with, and no identifier of Stripe's or ours.
 const SECRETS_BEGIN_WITH: [&str; 4] = ["sk_", "rk_", "whsec_", "bfk_"];
@@ -43,8 +43,10 @@ fn check(text: &str, maximum: usize, alphabet: &'static str) -> Result<(), IdErr
     if !text.bytes().all(allowed) {
         return Err(IdError::BadCharacter { alphabet });
     }
-    let secret =
-        text.contains(IN_CLIENT_SECRETS) || SECRETS_BEGIN_WITH.iter().any(|start| text.starts_with(start));
+    // Lists parse two identifiers an item: a search that is prepared first costs more than all the rest of it.
+    let mut parts = text.as_bytes().windows(IN_CLIENT_SECRETS.len());
+    let secret = parts.any(|part| part == IN_CLIENT_SECRETS)
+        || SECRETS_BEGIN_WITH.iter().any(|start| text.starts_with(start));
     // A tenant calls its users and projects what it likes.
     if secret && !hyphen {
         return Err(IdError::Secret);

@@ -125,7 +125,7 @@ impl<P: Permission<Face = AccountFace>> FromRequest for AccountHolder<P> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let token = verify(&request).await?;
+            let token = verify(&request, bearer(&request)).await?;
             note_project(token.project());
             let attribution =
                 audit::know::<P::Face>(&request, scope(token.project()), credential::bearer_of(&token));
@@ -194,11 +194,14 @@ fn require(condition: bool, otherwise: ApiError) -> Result<(), ApiError> {
     if condition { Ok(()) } else { Err(otherwise) }
 }
 
-async fn verify(request: &HttpRequest) -> Result<billfold_auth::VerifiedToken, ApiError> {
+async fn verify(
+    request: &HttpRequest,
+    token: Option<&str>,
+) -> Result<billfold_auth::VerifiedToken, ApiError> {
     let gate = request
         .app_data::<web::Data<Gate>>()
         .ok_or(ApiError::Unauthenticated)?;
-    let token = bearer(request).ok_or(ApiError::Unauthenticated)?;
+    let token = token.ok_or(ApiError::Unauthenticated)?;
     let verified = gate.verifier.verify_or_await_key(token, gate.clock.now()).await;
     verified.map_err(|error| disbelieve(request, &error))
 }
@@ -220,7 +223,7 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     let (Some(value), None) = (headers.next(), headers.next()) else {
         return None;
     };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let (scheme, token) = std::str::from_utf8(value.as_bytes()).ok()?.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")
         .then_some(token.trim_start_matches(' '))

@@ -6,7 +6,20 @@ use billfold_domain::{
 };
 use diesel::{AsChangeset, Insertable, Queryable, Selectable};
 
-use crate::{StoreError, schema::payment_methods, sql_types::StoredInstant};
+use crate::{
+    StoreError,
+    schema::payment_methods,
+    sql_types::{StoredInstant, stored_name},
+};
+
+stored_name!(
+    /// A type's name as a column.
+    StoredType(PaymentMethodType), |name| PaymentMethodType::from_name(name).ok_or("no type of a payment method")
+);
+stored_name!(
+    /// A brand's name as a column.
+    StoredBrand(CardBrand), |name| Ok::<_, &str>(CardBrand::from_name(name))
+);
 
 /// A payment method's columns, without its project.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -16,8 +29,8 @@ use crate::{StoreError, schema::payment_methods, sql_types::StoredInstant};
 pub(crate) struct PaymentMethodRow {
     id: String,
     pub(crate) user_id: String,
-    payment_method_type: String,
-    brand: String,
+    payment_method_type: StoredType,
+    brand: StoredBrand,
     last4: String,
     exp_month: i16,
     exp_year: i16,
@@ -34,8 +47,8 @@ impl PaymentMethodRow {
         Self {
             id: payment_method.id.to_string(),
             user_id: payment_method.user.to_string(),
-            payment_method_type: payment_method.payment_method_type.as_str().to_owned(),
-            brand: payment_method.card.brand.as_str().to_owned(),
+            payment_method_type: StoredType(payment_method.payment_method_type),
+            brand: StoredBrand(payment_method.card.brand),
             last4: payment_method.card.last4.clone(),
             exp_month: payment_method.card.exp_month,
             exp_year: payment_method.card.exp_year,
@@ -59,10 +72,9 @@ impl TryFrom<PaymentMethodRow> for PaymentMethod {
         Ok(Self {
             id: PaymentMethodId::parse(row.id).map_err(|_| unreadable())?,
             user: UserId::parse(row.user_id).map_err(|_| unreadable())?,
-            payment_method_type: PaymentMethodType::from_name(&row.payment_method_type)
-                .ok_or_else(unreadable)?,
+            payment_method_type: row.payment_method_type.0,
             card: Card {
-                brand: CardBrand::from_name(&row.brand),
+                brand: row.brand.0,
                 last4: row.last4,
                 exp_month: row.exp_month,
                 exp_year: row.exp_year,

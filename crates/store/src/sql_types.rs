@@ -58,6 +58,47 @@ impl FromSql<Instant, Sqlite> for StoredInstant {
     }
 }
 
+/// A value of the domain that is a column of text: one of a few names. It is read where it lies, since a list reads many.
+macro_rules! stored_name {
+    ($(#[$meta:meta])* $name:ident($domain:ty), $parse:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        pub(crate) struct $name(pub(crate) $domain);
+
+        impl<DB> diesel::serialize::ToSql<diesel::sql_types::Text, DB> for $name
+        where
+            DB: diesel::backend::Backend,
+            str: diesel::serialize::ToSql<diesel::sql_types::Text, DB>,
+        {
+            fn to_sql<'b>(
+                &'b self,
+                out: &mut diesel::serialize::Output<'b, '_, DB>,
+            ) -> diesel::serialize::Result {
+                self.0.as_str().to_sql(out)
+            }
+        }
+
+        impl diesel::deserialize::FromSql<diesel::sql_types::Text, diesel::pg::Pg> for $name {
+            fn from_sql(value: diesel::pg::PgValue<'_>) -> diesel::deserialize::Result<Self> {
+                let parse = $parse;
+                Ok(Self(parse(std::str::from_utf8(value.as_bytes())?)?))
+            }
+        }
+
+        impl diesel::deserialize::FromSql<diesel::sql_types::Text, diesel::sqlite::Sqlite> for $name {
+            fn from_sql(
+                mut value: <diesel::sqlite::Sqlite as diesel::backend::Backend>::RawValue<'_>,
+            ) -> diesel::deserialize::Result<Self> {
+                let parse = $parse;
+                Ok(Self(parse(value.read_text())?))
+            }
+        }
+    };
+}
+
+pub(crate) use stored_name;
+
 /// The database's own clock, shifted by some time. Leases are told by it, so that instances whose clocks differ
 /// agree on who holds what.
 #[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]

@@ -21,8 +21,8 @@ impl Credential {
     pub(super) async fn of(request: &HttpRequest) -> Result<Self, ApiError> {
         match bearer(request) {
             Some(text) if ApiKey::is_meant_by(text) => of_api_key(request, text).await,
-            _ => {
-                let token = verify(request).await?;
+            token => {
+                let token = verify(request, token).await?;
                 Ok(Self {
                     project: token.project().clone(),
                     scopes: token.scopes(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     fault::PropertyFault,
     json_object::{JsonBody, JsonObject},
-    time::rfc3339,
+    time::timestamp,
 };
 use crate::error::ApiError;
 
@@ -103,7 +103,7 @@ pub(crate) struct PaymentMethodWire<'a> {
     #[serde(rename = "type")]
     payment_method_type: &'static str,
     user: &'a str,
-    created_at: String,
+    created_at: jiff::Timestamp,
 }
 
 impl<'a> From<&'a PaymentMethod> for PaymentMethodWire<'a> {
@@ -135,7 +135,7 @@ impl<'a> From<&'a PaymentMethod> for PaymentMethodWire<'a> {
             },
             payment_method_type: payment_method_type.as_str(),
             user: user.as_str(),
-            created_at: rfc3339(*created_at),
+            created_at: timestamp(*created_at),
         }
     }
 }

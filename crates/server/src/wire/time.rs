@@ -5,7 +5,6 @@ use jiff::{Timestamp, tz::TimeZone};
 
 /// RFC 3339 in UTC, whole seconds, `Z`: the project API's way.
 pub(crate) fn rfc3339(point: UtcTimestamp) -> String {
-    // How a timestamp without a fraction of a second writes itself.
     timestamp(point).to_string()
 }
 
@@ -21,8 +20,8 @@ fn in_zone(point: UtcTimestamp, zone: &TimeZone, format: &str) -> String {
         .to_string()
 }
 
-/// The point in whole seconds; the epoch where the calendar ends (year 9999).
-fn timestamp(point: UtcTimestamp) -> Timestamp {
+/// The point in whole seconds, which writes itself in RFC 3339; the epoch where the calendar ends (year 9999).
+pub(crate) fn timestamp(point: UtcTimestamp) -> Timestamp {
     Timestamp::from_second(point.seconds()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

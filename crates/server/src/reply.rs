@@ -14,9 +14,6 @@ use serde::Serialize;
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Room for the body of a page of ten, in bytes, so that it is written without being moved.
-const BODY_ROOM: usize = 4 * 1024;
-
 /// An answer. Has no `Debug`, since its body may show a client secret.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -40,19 +37,21 @@ impl Reply {
 
     /// An answer with a JSON body.
     pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        let mut written = Vec::with_capacity(BODY_ROOM);
-        let writing = serde_json::to_writer(&mut written, body).map_err(|error| error.to_string());
-        let text = writing.and_then(|()| String::from_utf8(written).map_err(|error| error.to_string()));
-        match text {
-            Ok(body) => Self {
-                body,
-                ..Self::empty(status)
-            },
+        match serde_json::to_string(body) {
+            Ok(body) => Self::written(status, body),
             // No type of the wire has a map whose keys are no text, which alone cannot be written.
             Err(error) => {
                 tracing::error!(%error, "an answer cannot be written as JSON");
                 Self::empty(StatusCode::INTERNAL_SERVER_ERROR)
             }
+        }
+    }
+
+    /// An answer whose body is JSON already.
+    pub(crate) fn written(status: StatusCode, body: String) -> Self {
+        Self {
+            body,
+            ..Self::empty(status)
         }
     }
 

@@ -45,15 +45,17 @@ pub(super) async fn fulfil<F: Face>(
 pub(super) fn project(project: ProjectId) -> impl FnOnce(&Fulfilled) -> Reply + Send + 'static {
     move |fulfilled| match fulfilled {
         Fulfilled::Saved(SavedPaymentMethod::Created(shown)) => {
-            Reply::json(StatusCode::CREATED, &PaymentMethodWire::from(shown)).at(format!(
+            Reply::written(StatusCode::CREATED, PaymentMethodWire::from(shown).json()).at(format!(
                 "/projects/{project}/paymentMethods/{}",
                 shown.payment_method.id
             ))
         }
         Fulfilled::Saved(SavedPaymentMethod::Existing(shown)) => {
-            Reply::json(StatusCode::OK, &PaymentMethodWire::from(shown))
+            Reply::written(StatusCode::OK, PaymentMethodWire::from(shown).json())
         }
-        Fulfilled::Deleted(deleted) => Reply::json(StatusCode::OK, &PaymentMethodWire::from(deleted)),
+        Fulfilled::Deleted(deleted) => {
+            Reply::written(StatusCode::OK, PaymentMethodWire::from(deleted).json())
+        }
         Fulfilled::SetupIntent(made) => Reply::json(StatusCode::CREATED, &SetupIntentWire::from(made))
             .at(format!("/projects/{project}/setupIntents/{}", made.id)),
     }

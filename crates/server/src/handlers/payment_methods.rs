@@ -42,7 +42,10 @@ pub(crate) async fn retrieve(
     request: HttpRequest,
 ) -> Answer<ProjectFace> {
     let shown = service.retrieve_payment_method(tenant, &id(&request)?).await?;
-    Ok(Reply::json(StatusCode::OK, &PaymentMethodWire::from(&shown)))
+    Ok(Reply::written(
+        StatusCode::OK,
+        PaymentMethodWire::from(&shown).json(),
+    ))
 }
 
 pub(crate) async fn delete(
@@ -71,7 +74,10 @@ pub(crate) async fn list(
             ServiceError::CursorNotFound => list_query::unknown_cursor(&page_request.position),
             error => error.into(),
         })?;
-    Ok(Reply::json(StatusCode::OK, &PaymentMethodListWire::from(&page)))
+    Ok(Reply::written(
+        StatusCode::OK,
+        PaymentMethodListWire::from(&page).json(),
+    ))
 }
 
 /// The id in the path; a text that is none names nothing.

@@ -6,6 +6,7 @@ pub(crate) mod body;
 pub(crate) mod fault;
 pub(crate) mod idempotency_key;
 pub(crate) mod json_object;
+pub(crate) mod json_text;
 pub(crate) mod list_query;
 pub(crate) mod payment_method;
 pub(crate) mod project;

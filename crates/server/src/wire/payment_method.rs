@@ -1,17 +1,21 @@
 //! Payment methods on the project API.
 
-use billfold_domain::{
-    CardBrand, Page, PaymentMethod, PaymentMethodId, PaymentMethodStatus, PaymentMethodType, UserId,
-};
-use billfold_service::ShownPaymentMethod;
-use serde::Serialize;
+use std::fmt::Write as _;
 
 use super::{
     fault::PropertyFault,
     json_object::{JsonBody, JsonObject},
+    json_text::{push_optional, push_text},
     time::timestamp,
 };
 use crate::error::ApiError;
+use billfold_domain::{
+    CardBrand, Page, PaymentMethod, PaymentMethodId, PaymentMethodStatus, PaymentMethodType, UserId,
+};
+use billfold_service::ShownPaymentMethod;
+
+/// Room for a payment method, in bytes.
+const ROOM: usize = 320;
 
 /// The body of a request to save a payment method.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,9 +93,9 @@ impl JsonObject {
     }
 }
 
-/// A payment method as the project API shows it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// A payment method as the project API shows it. It writes itself: a list has up to two hundred.
+#[derive(Debug)]
+#[cfg_attr(test, derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub(crate) struct PaymentMethodWire<'a> {
     object: &'static str,
     id: &'a str,
@@ -100,7 +104,7 @@ pub(crate) struct PaymentMethodWire<'a> {
     last4: Option<&'a str>,
     provider: &'static str,
     status: &'static str,
-    #[serde(rename = "type")]
+    #[cfg_attr(test, serde(rename = "type"))]
     payment_method_type: &'static str,
     user: &'a str,
     created_at: jiff::Timestamp,
@@ -153,9 +157,41 @@ impl<'a> From<&'a ShownPaymentMethod> for PaymentMethodWire<'a> {
     }
 }
 
+impl PaymentMethodWire<'_> {
+    /// It, as JSON.
+    pub(crate) fn json(&self) -> String {
+        let mut out = String::with_capacity(ROOM);
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push_str(r#"{"object":"#);
+        push_text(out, self.object);
+        out.push_str(r#","id":"#);
+        push_text(out, self.id);
+        out.push_str(r#","brand":"#);
+        push_optional(out, self.brand);
+        out.push_str(r#","clientSecret":"#);
+        push_optional(out, self.client_secret);
+        out.push_str(r#","last4":"#);
+        push_optional(out, self.last4);
+        out.push_str(r#","provider":"#);
+        push_text(out, self.provider);
+        out.push_str(r#","status":"#);
+        push_text(out, self.status);
+        out.push_str(r#","type":"#);
+        push_text(out, self.payment_method_type);
+        out.push_str(r#","user":"#);
+        push_text(out, self.user);
+        // Writing to a string cannot fail.
+        let _ = write!(out, r#","createdAt":"{}"}}"#, self.created_at);
+    }
+}
+
 /// A page of payment methods as the project API shows it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
+#[cfg_attr(test, derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub(crate) struct PaymentMethodListWire<'a> {
     object: &'static str,
     items: Vec<PaymentMethodWire<'a>>,
@@ -172,6 +208,79 @@ impl<'a> From<&'a Page<PaymentMethod>> for PaymentMethodListWire<'a> {
             items: page.items.iter().map(PaymentMethodWire::from).collect(),
             more_items_after: last.map(|item| item.id.as_str()),
             more_items_before: first.map(|item| item.id.as_str()),
+        }
+    }
+}
+
+impl PaymentMethodListWire<'_> {
+    /// It, as JSON.
+    pub(crate) fn json(&self) -> String {
+        let mut out = String::with_capacity(ROOM * (self.items.len() + 1));
+        out.push_str(r#"{"object":"#);
+        push_text(&mut out, self.object);
+        out.push_str(r#","items":["#);
+        for (place, item) in self.items.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            item.write(&mut out);
+        }
+        out.push_str(r#"],"moreItemsAfter":"#);
+        push_optional(&mut out, self.more_items_after);
+        out.push_str(r#","moreItemsBefore":"#);
+        push_optional(&mut out, self.more_items_before);
+        out.push('}');
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use billfold_domain::{Card, SetupIntentId, UtcTimestamp};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    prop_compose! {
+        fn payment_method()(
+            id in "pm_[A-Za-z0-9]{1,30}",
+            user in "[A-Za-z0-9_-]{1,40}",
+            payment_method_type in prop::sample::select(&PaymentMethodType::ALL[..]),
+            brand in prop::sample::select(&CardBrand::ALL[..]),
+            last4 in r#"([0-9]{4}|["\\\x00-~é]{0,4})"#,
+            is_available in any::<bool>(),
+            seconds in -1_000_000_000_000_i64..1_000_000_000_000,
+        ) -> PaymentMethod {
+            let setup_intent = SetupIntentId::parse("seti_1").expect("an id");
+            PaymentMethod {
+                id: PaymentMethodId::parse(id).expect("an id"),
+                user: UserId::parse(user).expect("a user"),
+                payment_method_type,
+                card: Card { brand, last4, exp_month: 12, exp_year: 2034 },
+                status: if is_available {
+                    PaymentMethodStatus::Available
+                } else {
+                    PaymentMethodStatus::RequiresConfirmation { setup_intent }
+                },
+                created_at: UtcTimestamp::from_seconds(seconds),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_is_written_as_the_library_writes_it(
+            items in prop::collection::vec(payment_method(), 0..12),
+            has_more_after in any::<bool>(),
+            has_more_before in any::<bool>(),
+        ) {
+            let page = Page { items, has_more_after, has_more_before };
+            let list = PaymentMethodListWire::from(&page);
+            prop_assert_eq!(list.json(), serde_json::to_string(&list).expect("a list can be written"));
+            for item in list.items {
+                let item = PaymentMethodWire { client_secret: Some("seti_1_secret_\"x\""), ..item };
+                prop_assert_eq!(item.json(), serde_json::to_string(&item).expect("an item can be written"));
+            }
         }
     }
 }

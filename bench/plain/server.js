@@ -47,6 +47,13 @@ if (cluster.isPrimary && processes > 1) {
   for (let started = 0; started < processes; started += 1) {
     cluster.fork();
   }
+  let listening = 0;
+  cluster.on('listening', () => {
+    listening += 1;
+    if (listening === processes) {
+      console.log('listening');
+    }
+  });
   // A process that ends takes the others along: whoever measures must not measure fewer than were asked for.
   cluster.on('exit', () => process.exit(1));
 } else {
@@ -58,4 +65,7 @@ if (cluster.isPrimary && processes > 1) {
     key: JSON.parse(readFileSync(keySet, 'utf8')).keys[0],
   });
   await application.listen({ host: '127.0.0.1', port });
+  if (cluster.isPrimary) {
+    console.log('listening');
+  }
 }

@@ -47,12 +47,12 @@ struct Options {
     /// Where the database's files are put: a real disk, that the account of PostgreSQL can reach.
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     data_parent: PathBuf,
-    /// The binary to measure. Without it: the release binary of this tree, which is built.
-    #[arg(long, value_name = "PATH")]
+    /// The release binary to measure. Without it, it is built.
+    #[arg(long, value_name = "FILE")]
     billfold: Option<PathBuf>,
-    /// Measures this alone. Without it: everything but growth, which takes a quarter of an hour by itself.
-    #[arg(long, value_name = "PART")]
-    only: Option<Part>,
+    /// Measures these sections alone. Growth, which takes a quarter of an hour, is measured only when it is named.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SECTION")]
+    only: Vec<Section>,
     /// The largest project whose growth is measured.
     #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u32).range(10_000..=10_000_000))]
     growth_rows: u32,
@@ -63,8 +63,8 @@ struct Options {
 
 /// What can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Part {
-    /// What becomes of the reads' speed as rows, projects, pages and connections grow.
+enum Section {
+    /// What becomes of the reads as rows, projects, pages and connections grow.
     Growth,
 }
 
@@ -92,9 +92,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<(), BenchError> {
-    match options.only {
-        Some(Part::Growth) => growth::run(options).await,
-        None => measure::run(options).await,
+    if options.only.contains(&Section::Growth) {
+        growth::run(options).await
+    } else {
+        measure::run(options).await
     }
 }
 

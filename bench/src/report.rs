@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::{
     BenchError, Options,
-    document::{self, Section},
+    document::{self, Place},
     load::Count,
     machine,
     plain::PlainFigures,
@@ -112,7 +112,7 @@ pub(crate) fn publish(report: &Report, options: &Options) -> Result<(), BenchErr
         return Ok(());
     }
     let picture = report.plain.draw()?;
-    document::put(Section::Benchmark, &format!("{text}\n{picture}\n"))
+    document::put(Place::Benchmark, &format!("{text}\n{picture}\n"))
 }
 
 impl Report {

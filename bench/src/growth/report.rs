@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     BenchError, Options,
-    document::{self, Section},
+    document::{self, Place},
     machine,
     plot::{self, Chart, Line, LineChart, Scale},
     report::{middle, quotients, spread},
@@ -83,7 +83,7 @@ pub(super) fn publish(points: &[Point], options: &Options, rounds: u32) -> Resul
     if options.print_only {
         return Ok(());
     }
-    document::put(Section::Growth, &text)
+    document::put(Place::Growth, &text)
 }
 
 impl Shown {

@@ -148,15 +148,19 @@ impl PlainFigures {
 
 impl Figures {
     fn write_row(&self, text: &mut String, contestant: usize, name: &str) -> std::fmt::Result {
-        let times = quotients(&self.rates(BILLFOLD), &self.rates(contestant));
+        let times = if contestant == BILLFOLD {
+            String::new()
+        } else {
+            let times = quotients(&self.rates(BILLFOLD), &self.rates(contestant));
+            spread(&times, |value| format!("{value:.1} ×"))
+        };
         let whole = |values: &[f64]| spread(values, |value| format!("{value:.0}"));
         let milliseconds = |values: &[f64]| spread(values, |value| format!("{value:.2}"));
         let latency = |sample: &Sample| sample.served.latencies.unwrap_or_default();
         writeln!(
             text,
-            "| {} | {name} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {name} | {times} | {} | {} | {} | {} | {} |",
             self.name,
-            spread(&times, |value| format!("{value:.1} ×")),
             whole(&self.rates(contestant)),
             milliseconds(&self.values(contestant, |sample| latency(sample).0)),
             milliseconds(&self.values(contestant, |sample| latency(sample).1)),

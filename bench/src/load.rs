@@ -144,7 +144,7 @@ pub(crate) async fn pgbench(
         .args(["-j", &threads.to_string(), "-c", &clients.to_string()])
         .args(["-T", &time.as_secs().max(1).to_string(), "-f"])
         .arg(&script)
-        .env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan")
+        .env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan -c jit=off")
         .envs(connection_variables(database)?);
     for (index, value) in statement.values.iter().enumerate() {
         command.arg("-D").arg(format!("p{}={value}", index + 1));

@@ -135,12 +135,12 @@ async fn measure(
     time: Duration,
     (postgres, directory): (&PostgresServer, &Path),
 ) -> Result<Sample, BenchError> {
-    let server = || machine::family_cpu_microseconds(&contestant.processes);
+    let own = || machine::family_cpu_microseconds(&contestant.processes);
     let database = || machine::family_cpu_microseconds(&postgres.process_ids());
-    let (server_before, database_before) = (server()?, database()?);
+    let (own_before, database_before) = (own()?, database()?);
     let served = load::wrk(workload, contestant.port, connections, time, directory).await?;
     Ok(Sample {
-        server_cpu: each(server()? - server_before, &served),
+        server_cpu: each(own()? - own_before, &served),
         database_cpu: each(database()? - database_before, &served),
         served,
     })

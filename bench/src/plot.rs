@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use axis::Scale;
 pub(crate) use bars::BarChart;
-pub(crate) use lines::{Line, LineChart};
+pub(crate) use lines::{Key, Line, LineChart};
 
 use crate::BenchError;
 use canvas::Canvas;

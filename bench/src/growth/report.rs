@@ -12,10 +12,13 @@ use crate::{
     BenchError, Options,
     document::{self, Place},
     machine,
-    plot::{self, Chart, Line, LineChart, Scale},
+    plot::{self, Chart, Key, Line, LineChart, Scale},
     report::{middle, quotients, spread},
     workload::grouped,
 };
+
+/// What is read off a round, and what it is called.
+type Measure = (&'static str, fn(&Round) -> f64);
 
 /// How a document tells of what grows.
 struct Shown {
@@ -148,23 +151,26 @@ impl Shown {
     }
 
     fn charts(&self, points: &[&Point]) -> Vec<Chart> {
-        let mut charts = vec![self.chart(
-            points,
-            "rate",
-            "a second",
-            Scale::Linear,
-            &[("", rate), ("pgbench: ", asked)],
-        )];
+        let chart =
+            |what, unit, scale, measures: &[Measure]| self.chart(points, (what, unit, scale), measures);
+        let rates = [
+            ("Billfold", rate as fn(&Round) -> f64),
+            ("pgbench, the same statement", asked),
+        ];
+        let mut charts = vec![chart("rate", "requests a second", Scale::Linear, &rates)];
         if self.sweep == Sweep::Connections {
-            let latencies = [("p99, ", high as fn(&Round) -> f64), ("p50, ", median)];
-            charts.push(self.chart(points, "latency", "milliseconds", Scale::Logarithmic, &latencies));
-            charts.push(self.chart(
-                points,
-                "largest memory of the server",
-                "MiB",
-                Scale::Linear,
-                &[("", memory)],
+            let latencies = [
+                ("99 of 100 are answered within", high as fn(&Round) -> f64),
+                ("half are answered within", median),
+            ];
+            charts.push(chart(
+                "time of answers",
+                "milliseconds",
+                Scale::Logarithmic,
+                &latencies,
             ));
+            let memory = [("Billfold, largest resident memory", memory as fn(&Round) -> f64)];
+            charts.push(chart("memory", "MiB", Scale::Linear, &memory));
         }
         charts
     }
@@ -173,17 +179,32 @@ impl Shown {
     fn chart(
         &self,
         points: &[&Point],
-        what: &str,
-        unit: &str,
-        scale: Scale,
-        measures: &[(&str, fn(&Round) -> f64)],
+        (what, unit, scale): (&str, &str, Scale),
+        measures: &[Measure],
     ) -> Chart {
+        let names = names(points);
+        let only = (names.len() == 1).then_some(0);
+        let mut keys: Vec<Key> = measures
+            .iter()
+            .enumerate()
+            .map(|(number, (name, _))| Key {
+                name: (*name).to_owned(),
+                colour: only,
+                dashed: number > 0,
+            })
+            .collect();
         let mut lines = Vec::new();
-        for (colour, name) in names(points).into_iter().enumerate() {
-            for (number, (prefix, of)) in measures.iter().enumerate() {
-                let of_name = points.iter().filter(|point| point.question.name == name);
+        for (colour, name) in names.iter().enumerate() {
+            if only.is_none() {
+                keys.push(Key {
+                    name: (*name).to_owned(),
+                    colour: Some(colour),
+                    dashed: false,
+                });
+            }
+            for (number, (_, of)) in measures.iter().enumerate() {
+                let of_name = points.iter().filter(|point| point.question.name == *name);
                 lines.push(Line {
-                    name: format!("{prefix}{name}"),
                     colour,
                     dashed: number > 0,
                     points: of_name
@@ -192,11 +213,16 @@ impl Shown {
                 });
             }
         }
+        let request = match names[..] {
+            [name] => format!(" of {name}"),
+            _ => String::new(),
+        };
         Chart::Lines(LineChart {
-            title: format!("{}: {what}", self.heading),
+            title: format!("{}: {what}{request}", self.heading),
             across: self.across.to_owned(),
             upright: unit.to_owned(),
             scale,
+            keys,
             lines,
         })
     }

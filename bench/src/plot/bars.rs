@@ -2,7 +2,7 @@
 
 use super::{
     axis::{Axis, Scale, shown},
-    canvas::{Anchor, BOTTOM, Canvas, LEFT, RIGHT, TOP, colour},
+    canvas::{Anchor, BOTTOM, Canvas, LEFT, Mark, RIGHT, TOP, colour},
 };
 
 /// Groups of bars, one of each kind.
@@ -31,7 +31,7 @@ impl BarChart {
             .kinds
             .iter()
             .enumerate()
-            .map(|(number, name)| (name.as_str(), colour(number), false))
+            .map(|(number, name)| (name.as_str(), colour(number), Mark::Filled))
             .collect();
         canvas.frame(&self.title, &self.across, &self.upright, &legend);
         for mark in vertical.marks() {

@@ -14,7 +14,8 @@ pub(super) const BOTTOM: f64 = super::HEIGHT - 52.0;
 /// Colours that people with any sight tell apart (Okabe and Ito's).
 const COLOURS: [&str; 5] = ["#0072b2", "#d55e00", "#009e73", "#aa4499", "#8a6d00"];
 
-const INK: &str = "#222222";
+/// The colour of text, and of what is of no colour.
+pub(super) const INK: &str = "#222222";
 const FAINT: &str = "#dddddd";
 
 /// Where a text's position lies in it.
@@ -33,6 +34,13 @@ impl Anchor {
             Self::End => "end",
         }
     }
+}
+
+/// How a legend shows what it names.
+#[derive(Clone, Copy)]
+pub(super) enum Mark {
+    Line { dashed: bool },
+    Filled,
 }
 
 /// An SVG in the making. Positions are of the chart that is drawn, whose upper edge lies at `top`.
@@ -87,9 +95,9 @@ impl Canvas {
             let letter = if index == 0 { 'M' } else { 'L' };
             let _ = write!(path, "{letter}{x:.1} {:.1}", y + self.top);
         }
-        let dashes = if dashed { r#" stroke-dasharray="6 4""# } else { "" };
+        let style = if dashed { r#" stroke-dasharray="6 4""# } else { "" };
         self.push(format_args!(
-            r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="2.2"{dashes}/>"#
+            r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="2.2"{style}/>"#
         ));
         for (x, y) in points {
             let (y, fill) = (y + self.top, if dashed { "#ffffff" } else { colour });
@@ -108,7 +116,7 @@ impl Canvas {
     }
 
     /// The chart's title, the names of its axes and what its colours stand for.
-    pub(super) fn frame(&mut self, title: &str, across: &str, upright: &str, legend: &[(&str, &str, bool)]) {
+    pub(super) fn frame(&mut self, title: &str, across: &str, upright: &str, legend: &[(&str, &str, Mark)]) {
         self.text((LEFT, 24.0), Anchor::Start, 16, title);
         self.text(
             (f64::midpoint(LEFT, RIGHT), BOTTOM + 40.0),
@@ -118,14 +126,17 @@ impl Canvas {
         );
         self.upright_text(upright);
         let (mut x, mut y) = (LEFT, 44.0);
-        for (name, colour, dashed) in legend {
-            let width = 34.0 + 6.3 * f64::from(u32::try_from(name.chars().count()).unwrap_or_default());
-            if x + width > RIGHT + 10.0 {
+        for (name, colour, mark) in legend {
+            let width = 46.0 + 6.6 * f64::from(u32::try_from(name.chars().count()).unwrap_or_default());
+            if x + width > RIGHT + 14.0 {
                 (x, y) = (LEFT, y + 17.0);
             }
-            self.line(&[(x, y - 4.0), (x + 22.0, y - 4.0)], colour, *dashed);
-            self.text((x + 29.0, y), Anchor::Start, 12, name);
-            x += width + 8.0;
+            match mark {
+                Mark::Line { dashed } => self.line(&[(x, y - 4.0), (x + 22.0, y - 4.0)], colour, *dashed),
+                Mark::Filled => self.rectangle((x, y - 10.0), (22.0, 11.0), colour),
+            }
+            self.text((x + 30.0, y), Anchor::Start, 12, name);
+            x += width;
         }
     }
 

@@ -2,13 +2,22 @@
 
 use super::{
     axis::{Axis, Scale, shown},
-    canvas::{Anchor, BOTTOM, Canvas, LEFT, RIGHT, TOP, colour},
+    canvas::{Anchor, BOTTOM, Canvas, INK, LEFT, Mark, RIGHT, TOP, colour},
 };
+
+/// How far inside the field the first and the last mark stand, so that their numbers have room.
+const INSET: f64 = 36.0;
+
+/// What a kind of line stands for.
+pub(crate) struct Key {
+    pub(crate) name: String,
+    /// The colour of its lines; `None` where the kind has lines of every colour.
+    pub(crate) colour: Option<usize>,
+    pub(crate) dashed: bool,
+}
 
 /// A line of a chart.
 pub(crate) struct Line {
-    /// What it is of.
-    pub(crate) name: String,
     /// Lines of one colour belong together.
     pub(crate) colour: usize,
     /// Whether it is what the others are compared with.
@@ -25,6 +34,7 @@ pub(crate) struct LineChart {
     /// What is measured, with its unit.
     pub(crate) upright: String,
     pub(crate) scale: Scale,
+    pub(crate) keys: Vec<Key>,
     pub(crate) lines: Vec<Line>,
 }
 
@@ -37,14 +47,19 @@ impl LineChart {
         let measured: Vec<f64> = points().map(|point| point.1).collect();
         let horizontal = Axis::exactly(Scale::Logarithmic, &across);
         let vertical = Axis::around(self.scale, &measured);
-        // The first and the last mark stand a little inside, where their numbers have room.
-        let x = |quantity| LEFT + 26.0 + horizontal.place(quantity) * (RIGHT - LEFT - 52.0);
+        let x = |quantity| LEFT + INSET + horizontal.place(quantity) * (RIGHT - LEFT - 2.0 * INSET);
         let y = |quantity| BOTTOM - vertical.place(quantity) * (BOTTOM - TOP);
 
         let legend: Vec<_> = self
-            .lines
+            .keys
             .iter()
-            .map(|line| (line.name.as_str(), colour(line.colour), line.dashed))
+            .map(|key| {
+                (
+                    key.name.as_str(),
+                    key.colour.map_or(INK, colour),
+                    Mark::Line { dashed: key.dashed },
+                )
+            })
             .collect();
         canvas.frame(&self.title, &self.across, &self.upright, &legend);
         for mark in vertical.marks() {

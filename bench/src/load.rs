@@ -42,7 +42,7 @@ impl Count {
 }
 
 /// Says which package brings a program that is missing.
-fn missing(program: &str, package: &str, error: &std::io::Error) -> BenchError {
+pub(crate) fn missing(program: &str, package: &str, error: &std::io::Error) -> BenchError {
     if error.kind() == ErrorKind::NotFound {
         format!("{program} is not installed: apt-get install {package}").into()
     } else {
@@ -86,17 +86,29 @@ pub(crate) async fn wrk(
     time: Duration,
     directory: &Path,
 ) -> Result<Count, BenchError> {
+    let script = format!("wrk.headers[\"Authorization\"] = \"Bearer {}\"\n", workload.token);
+    let request = (workload.name.as_str(), workload.path.as_str(), script);
+    wrk_with(request, port, connections, time, directory).await
+}
+
+/// Asks a server on this machine with `wrk` for a while, as a script of Lua says.
+pub(crate) async fn wrk_with(
+    (name, path, script): (&str, &str, String),
+    port: u16,
+    connections: u32,
+    time: Duration,
+    directory: &Path,
+) -> Result<Count, BenchError> {
     // The token stands in a file, as arguments are seen by every process of the machine.
-    let script = directory.join("wrk.lua");
-    let token = format!("wrk.headers[\"Authorization\"] = \"Bearer {}\"\n", workload.token);
-    std::fs::write(&script, token + WRK_SUMMARY)?;
+    let file = directory.join("wrk.lua");
+    std::fs::write(&file, script + WRK_SUMMARY)?;
     let mut command = Command::new("wrk");
     command
         .args(["--threads", "1", "--connections", &connections.to_string()])
         .args(["--duration", &format!("{}s", time.as_secs().max(1))])
         .arg("--script")
-        .arg(&script)
-        .arg(format!("http://127.0.0.1:{port}{}", workload.path));
+        .arg(&file)
+        .arg(format!("http://127.0.0.1:{port}{path}"));
     let said = run(command, time).await?;
     let numbers: Vec<f64> = said
         .lines()
@@ -111,7 +123,7 @@ pub(crate) async fn wrk(
             seconds: microseconds / 1e6,
             latencies: Some((median / 1e3, high / 1e3)),
         }),
-        _ => Err(format!("{}: wrk met errors: {said}", workload.name).into()),
+        _ => Err(format!("{name}: wrk met errors: {said}").into()),
     }
 }
 
@@ -132,7 +144,7 @@ pub(crate) async fn pgbench(
         .args(["-j", &threads.to_string(), "-c", &clients.to_string()])
         .args(["-T", &time.as_secs().max(1).to_string(), "-f"])
         .arg(&script)
-        .env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan")
+        .env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan -c jit=off")
         .envs(connection_variables(database)?);
     for (index, value) in statement.values.iter().enumerate() {
         command.arg("-D").arg(format!("p{}={value}", index + 1));

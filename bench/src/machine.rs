@@ -40,6 +40,13 @@ pub(crate) fn family_cpu_microseconds(processes: &[u32]) -> Result<u64, BenchErr
     Ok((parent.own + parent.ended_children + living) * microseconds_per_tick()?)
 }
 
+/// The processes that a process has started and that live.
+pub(crate) fn children(process: u32) -> Result<Vec<u32>, BenchError> {
+    let path = format!("/proc/{process}/task/{process}/children");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(text.split_whitespace().map_while(|id| id.parse().ok()).collect())
+}
+
 /// A process's resident memory in KiB: the largest it has had.
 pub(crate) fn peak_resident_kibibytes(process: u32) -> Result<u64, BenchError> {
     field(&format!("/proc/{process}/status"), "VmHWM:").ok_or_else(|| "the server has ended".into())

@@ -5,10 +5,14 @@
 //! is asserted: a figure depends on the machine, which the report names.
 
 mod data;
+mod document;
+mod growth;
 mod http;
 mod load;
 mod machine;
 mod measure;
+mod plain;
+mod plot;
 mod policies;
 mod program;
 mod progress;
@@ -43,9 +47,25 @@ struct Options {
     /// Where the database's files are put: a real disk, that the account of PostgreSQL can reach.
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     data_parent: PathBuf,
+    /// The release binary to measure. Without it, it is built.
+    #[arg(long, value_name = "FILE")]
+    billfold: Option<PathBuf>,
+    /// Measures these sections alone. Growth, which takes a quarter of an hour, is measured only when it is named.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SECTION")]
+    only: Vec<Section>,
+    /// The largest project whose growth is measured.
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u32).range(10_000..=10_000_000))]
+    growth_rows: u32,
     /// Prints the report and writes it nowhere: for a try with few rows.
     #[arg(long)]
     print_only: bool,
+}
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Section {
+    /// What becomes of the reads as rows, projects, pages and connections grow.
+    Growth,
 }
 
 impl Options {
@@ -59,7 +79,7 @@ async fn main() -> ExitCode {
     let options = Options::parse();
     // What was started is ended when the run is dropped, whether it is done or not.
     let done = tokio::select! {
-        done = measure::run(&options) => done,
+        done = run(&options) => done,
         interrupted = interrupted() => interrupted,
     };
     match done {
@@ -68,6 +88,14 @@ async fn main() -> ExitCode {
             tell(&format!("billfold-bench: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn run(options: &Options) -> Result<(), BenchError> {
+    if options.only.contains(&Section::Growth) {
+        growth::run(options).await
+    } else {
+        measure::run(options).await
     }
 }
 

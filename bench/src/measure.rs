@@ -7,7 +7,7 @@ use billfold_test_support::{APPLICATION_ROLE, PostgresServer, PostgresServerOpti
 use crate::{
     BenchError, Options, data,
     load::{self, Count},
-    machine, policies,
+    machine, plain, policies,
     program::{Instance, Program},
     report::{self, Figures, Measured, Report},
     statements, tell,
@@ -29,7 +29,8 @@ pub(crate) async fn run(options: &Options) -> Result<(), BenchError> {
     let directory = tempfile::tempdir()?;
     let mut postgres = start_postgres(options).await?;
     load::require(&postgres).await?;
-    let program = Program::build(directory.path()).await?;
+    plain::require().await?;
+    let program = Program::find(options.billfold.as_deref(), directory.path()).await?;
     let superusers = postgres.create_database(data::GUARDED).await?;
     let client = data::connect(&superusers).await?;
     data::load(&program, &postgres, &client, options.rows).await?;
@@ -104,9 +105,19 @@ impl Run<'_> {
             self.directory,
         )
         .await?;
+        let plain = plain::compare(
+            self.options,
+            self.program,
+            self.postgres,
+            self.issuer,
+            self.workloads,
+            self.directory,
+        )
+        .await?;
         Ok(Report {
             figures,
             policies,
+            plain,
             milliseconds_to_ready: starts,
             memory,
         })

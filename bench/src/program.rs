@@ -26,7 +26,7 @@ pub(crate) struct Program {
 
 impl Program {
     /// Builds the release binary of this tree.
-    pub(crate) async fn build(directory: &Path) -> Result<Self, BenchError> {
+    async fn build(directory: &Path) -> Result<Self, BenchError> {
         tell("building billfold…");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = tokio::process::Command::new(cargo)
@@ -44,6 +44,20 @@ impl Program {
         });
         Ok(Self {
             binary: binary.ok_or("billfold cannot be built")?,
+            directory: directory.to_owned(),
+        })
+    }
+
+    /// The binary that the person names, or the release binary of this tree, built.
+    pub(crate) async fn find(named: Option<&Path>, directory: &Path) -> Result<Self, BenchError> {
+        let Some(named) = named else {
+            return Self::build(directory).await;
+        };
+        let binary = named
+            .canonicalize()
+            .map_err(|error| format!("there is no binary at {}: {error}", named.display()))?;
+        Ok(Self {
+            binary,
             directory: directory.to_owned(),
         })
     }

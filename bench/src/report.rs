@@ -1,20 +1,18 @@
 //! The figures, as a person reads them: ratios first.
 
-use std::{fmt::Write as _, io::Write as _, path::PathBuf};
+use std::{fmt::Write as _, io::Write as _};
 
 use time::OffsetDateTime;
 
 use crate::{
     BenchError, Options,
+    document::{self, Place},
     load::Count,
     machine,
+    plain::PlainFigures,
     policies::PolicyFigures,
-    tell,
     workload::{Kind, grouped},
 };
-
-const BEGIN: &str = "<!-- benchmark:begin -->";
-const END: &str = "<!-- benchmark:end -->";
 
 /// What one round measured of one request.
 pub(crate) struct Measured {
@@ -101,6 +99,7 @@ pub(crate) struct Memory {
 pub(crate) struct Report {
     pub(crate) figures: Vec<Figures>,
     pub(crate) policies: PolicyFigures,
+    pub(crate) plain: PlainFigures,
     pub(crate) milliseconds_to_ready: Vec<f64>,
     pub(crate) memory: Memory,
 }
@@ -112,17 +111,8 @@ pub(crate) fn publish(report: &Report, options: &Options) -> Result<(), BenchErr
     if options.print_only {
         return Ok(());
     }
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
-    let document = std::fs::read_to_string(&path)?;
-    let (before, rest) = document
-        .split_once(BEGIN)
-        .ok_or(format!("docs/performance.md lacks {BEGIN}"))?;
-    let (_, after) = rest
-        .split_once(END)
-        .ok_or(format!("docs/performance.md lacks {END}"))?;
-    std::fs::write(&path, format!("{before}{BEGIN}\n\n{text}\n{END}{after}"))?;
-    tell("written to docs/performance.md");
-    Ok(())
+    let picture = report.plain.draw()?;
+    document::put(Place::Benchmark, &format!("{text}\n{picture}\n"))
 }
 
 impl Report {
@@ -142,6 +132,7 @@ impl Report {
         self.write_ratios(&mut text)?;
         self.write_figures(&mut text)?;
         self.policies.write(&mut text)?;
+        self.plain.write(&mut text)?;
         Ok(text)
     }
 
@@ -276,6 +267,13 @@ pub(crate) fn spread(values: &[f64], shown: impl Fn(f64) -> String) -> String {
             shown(greatest)
         ),
     }
+}
+
+/// The median of the rounds.
+pub(crate) fn middle(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    if sorted.is_empty() { 0.0 } else { median(&sorted) }
 }
 
 /// The middle one of sorted values, or the mean of the two in the middle.

@@ -8,10 +8,10 @@ use billfold_domain::{
 };
 use billfold_test_support::{APPLICATION_ROLE, PostgresDatabase};
 use diesel::pg::Pg;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use super::PageQuery;
-use crate::{Database, DatabaseOptions, row_security::under_policy};
+use crate::{Database, DatabaseOptions, postgres::SESSION_OPTIONS, row_security::under_policy};
 
 /// Two thirds of these are one project's. A user has a handful, but for one who has a tenth of the project's.
 const ROWS: i64 = 200_000;
@@ -37,19 +37,17 @@ async fn filled() -> (PostgresDatabase, Client) {
     database.migrate().await.expect("the migrations apply");
     let grant = database.grant_to(APPLICATION_ROLE);
     grant.await.expect("the role is there");
-    let filler = connect(server.superuser_url()).await;
+    let filler = connect(&server.superuser_url().parse().expect("a URL")).await;
     filler.batch_execute(FILL).await.expect("the rows are written");
     // The session as the store has it, under the policies.
-    let client = connect(&server.url()).await;
-    client
-        .batch_execute("set plan_cache_mode = force_generic_plan")
-        .await
-        .expect("a known setting");
+    let mut configuration: Config = server.url().parse().expect("a URL");
+    configuration.options(SESSION_OPTIONS);
+    let client = connect(&configuration).await;
     (server, client)
 }
 
-async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
+async fn connect(configuration: &Config) -> Client {
+    let (client, connection) = configuration.connect(NoTls).await.expect("a connection");
     tokio::spawn(connection);
     client
 }
@@ -166,4 +164,16 @@ async fn no_page_reads_more_of_an_index_than_it_shows() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_statement_is_not_compiled_anew_at_each_call() {
+    let (_server, client) = filled().await;
+    // As in a project of many millions, whose pages are priced above the threshold.
+    let price = client.batch_execute("set jit_above_cost = 0").await;
+    price.expect("a known setting");
+    let plan = plan(&client, &request(None, &[], Position::Start)).await;
+    assert!(!plan.contains("JIT"), "{plan}");
+    let setting = client.query_one("show jit", &[]).await.expect("a known setting");
+    assert_eq!(setting.get::<_, &str>(0), "off");
 }

@@ -29,6 +29,8 @@ use self::{
 };
 use crate::{DatabaseOptions, DatabasePooler, StoreError, connection_share};
 
+#[cfg(test)]
+pub(crate) use self::connector::SESSION_OPTIONS;
 pub(crate) use self::session::Session;
 
 #[derive(Clone)]

@@ -15,6 +15,9 @@ use crate::{TortureError, judge::Row, sandbox::Tenant};
 /// The name of the database in PostgreSQL.
 const NAME: &str = "billfold";
 
+/// What the two servers of a pair are called as standbys: the first primary, and the first standby.
+pub(crate) const STANDBYS: [&str; 2] = ["one", "two"];
+
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DatabaseKind {
@@ -52,8 +55,15 @@ impl DatabaseKind {
 
 /// A PostgreSQL server and the network to it.
 pub(crate) struct Postgres {
+    /// The one that takes writes.
     pub(crate) server: PostgresServer,
+    /// The one that follows it, and that each commit waits for, where there are two.
+    pub(crate) standby: Option<PostgresServer>,
+    /// Whether the second of the two is the primary.
+    pub(crate) exchanged: bool,
     pub(crate) proxy: TcpProxy,
+    /// Its address for the instances.
+    application_url: String,
     /// Its address for the judge, who does not go by the proxy and sees past every policy.
     url: String,
 }
@@ -99,6 +109,11 @@ pub(crate) enum Database {
 impl Database {
     /// An empty one.
     pub(crate) async fn start(kind: DatabaseKind) -> Result<Self, TortureError> {
+        Self::start_with(kind, false).await
+    }
+
+    /// An empty one; in PostgreSQL, with a standby where that is asked for.
+    pub(crate) async fn start_with(kind: DatabaseKind, standby: bool) -> Result<Self, TortureError> {
         if kind == DatabaseKind::Sqlite {
             return Ok(Self::Sqlite(SqliteFile::fresh()));
         }
@@ -107,14 +122,44 @@ impl Database {
             ..PostgresServerOptions::default()
         };
         // What is acknowledged must survive, so everything reaches the disk.
-        let options = options
+        let mut options = options
             .with("fsync", "on")
             .with("full_page_writes", "on")
             .with("synchronous_commit", "on");
-        let server = PostgresServer::start_private(options).await?;
-        let url = server.create_database(NAME).await?;
+        if standby {
+            options = options.replicated();
+        }
+        let server = PostgresServer::start_private(options.clone()).await?;
+        let mut url = server.create_database(NAME).await?;
         let proxy = TcpProxy::start(format!("127.0.0.1:{}", server.port())).await?;
-        Ok(Self::Postgres(Box::new(Postgres { server, proxy, url })))
+        let direct = format!("127.0.0.1:{}/", server.port());
+        let as_application = server.url_as(APPLICATION_ROLE, NAME);
+        let by_proxy = as_application.replace(&direct, &format!("{}/", proxy.address()));
+        let mut postgres = Postgres {
+            server,
+            standby: None,
+            exchanged: false,
+            proxy,
+            application_url: by_proxy,
+            url: url.clone(),
+        };
+        if standby {
+            let follower = postgres.server.start_standby(STANDBYS[1], options).await?;
+            postgres.server.wait_for_standby(Some(STANDBYS[1])).await?;
+            let both = format!(
+                "127.0.0.1:{},127.0.0.1:{}/",
+                postgres.server.port(),
+                follower.port()
+            );
+            postgres.application_url = format!(
+                "{}?target_session_attrs=read-write",
+                as_application.replace(&direct, &both)
+            );
+            url = url.replace(&direct, &both);
+            postgres.url = format!("{url}?target_session_attrs=read-write");
+            postgres.standby = Some(follower);
+        }
+        Ok(Self::Postgres(Box::new(postgres)))
     }
 
     /// Has PostgreSQL log whatever is asked of it, with all parameters.
@@ -143,12 +188,7 @@ impl Database {
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Sqlite(file) => file.url().to_owned(),
-            Self::Postgres(postgres) => {
-                let direct = format!("127.0.0.1:{}/", postgres.server.port());
-                let by_proxy = format!("{}/", postgres.proxy.address());
-                let as_application = postgres.server.url_as(APPLICATION_ROLE, NAME);
-                as_application.replace(&direct, &by_proxy)
-            }
+            Self::Postgres(postgres) => postgres.application_url.clone(),
         }
     }
 

@@ -73,6 +73,8 @@ pub(crate) struct History {
     answers: Mutex<BTreeMap<u16, u64>>,
     /// When each instance answered well.
     successes: Mutex<Vec<(usize, Instant)>>,
+    /// When a request was refused for now (503) or not answered at all.
+    refusals: Mutex<Vec<Instant>>,
     /// What no client should ever see.
     wrong: Mutex<Vec<String>>,
 }
@@ -92,6 +94,9 @@ impl History {
         if (200..300).contains(&status) {
             self.successes.lock().push((instance, Instant::now()));
         }
+        if status == 503 || status == 0 {
+            self.refusals.lock().push(Instant::now());
+        }
     }
 
     /// Notes what no client should ever see.
@@ -109,6 +114,12 @@ impl History {
             .iter()
             .filter(|(by, at)| *by == instance && *at >= since);
         of_instance.map(|(_, at)| *at).min()
+    }
+
+    /// When requests were refused for now, or not answered at all, since a time.
+    pub(crate) fn refusals(&self, since: Instant) -> Vec<Instant> {
+        let refusals = self.refusals.lock();
+        refusals.iter().copied().filter(|at| *at >= since).collect()
     }
 
     /// Every wish that has ended.

@@ -4,9 +4,11 @@
 //! as a tenant's programs do, kills what can be killed, and then compares what clients were told, what the database
 //! holds and what the sandbox's ledger says was done. A new scenario is a file in `scenarios/` and a line in its list.
 
+mod balancer;
 mod canaries;
 mod clients;
 mod database;
+mod deliveries;
 mod edge;
 mod history;
 mod hour;
@@ -40,7 +42,7 @@ const LONGEST_SECONDS: (u64, u64) = (4_200, 300);
 #[command(name = "billfold-torture")]
 struct Options {
     /// What to break: all, or some of kill, postgres, stripe, idempotency, bulkheads, webhooks, hostile, smuggling, slow,
-    /// canaries, metrics.
+    /// canaries, metrics, failover.
     #[arg(default_value = "all", value_name = "SCENARIO")]
     scenarios: Vec<String>,
     /// On which database: sqlite, postgres or both.

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     TortureError,
+    balancer::Balancer,
     clients::{Caller, Clients, Stock, http_client},
     database::{Database, DatabaseKind},
     history::{Card, Face},
@@ -62,8 +63,24 @@ impl Run {
     }
 }
 
+/// What a platform is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) kind: DatabaseKind,
+    pub(crate) instances: usize,
+    /// Whether the database has a standby.
+    pub(crate) standby: bool,
+    /// Whether clients come in by HAProxy, as one address.
+    pub(crate) balanced: bool,
+    /// Instances are killed, so a client's connection may break.
+    pub(crate) instances_die: bool,
+    pub(crate) serving: Serving,
+}
+
 /// Everything that runs.
 pub(crate) struct Platform {
+    /// What clients come in by, where that is not each instance's own port.
+    pub(crate) balancer: Option<Balancer>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) program: Program,
     pub(crate) options: ServeOptions,
@@ -93,16 +110,29 @@ impl Platform {
         instances_die: bool,
         serving: Serving,
     ) -> Result<Self, TortureError> {
+        let plan = Plan {
+            kind,
+            instances: kind.instances(),
+            standby: false,
+            balanced: false,
+            instances_die,
+            serving,
+        };
+        Self::start_as(run, plan).await
+    }
+
+    /// Starts everything that is planned.
+    pub(crate) async fn start_as(run: &Run, plan: Plan) -> Result<Self, TortureError> {
         let directory = tempfile::tempdir()?;
         let program = Program::find(run.billfold.as_deref(), directory.path())?;
         let sandbox = Sandbox::start(&program).await?;
-        let database = Database::start(kind).await?;
+        let database = Database::start_with(plan.kind, plan.standby).await?;
         let issuer = Issuer::new(directory.path())?;
         let options = ServeOptions {
             database: database.url(),
             issuer: issuer.argument(),
             stripe: sandbox.url.clone(),
-            serving,
+            serving: plan.serving,
         };
         let tenants: Vec<Tenant> = PROJECTS.into_iter().map(Tenant::named).collect();
         match database.migration() {
@@ -138,15 +168,23 @@ impl Platform {
         let http = http_client()?;
         let mut chance = StdRng::seed_from_u64(u64::from(std::process::id()));
         let mut instances = Vec::new();
-        for _ in 0..kind.instances() {
+        for _ in 0..plan.instances {
             instances.push(Instance::start(&program, &options, quiet_port(&mut chance)?)?);
         }
         for instance in &mut instances {
             instance.ready(&http, &program, &options).await?;
         }
-        let ports = instances.iter().map(|instance| instance.port).collect();
+        let mut ports: Vec<u16> = instances.iter().map(|instance| instance.port).collect();
+        let mut balancer = None;
+        if plan.balanced {
+            let started =
+                Balancer::start([quiet_port(&mut chance)?, quiet_port(&mut chance)?], &ports).await?;
+            ports = vec![started.port];
+            balancer = Some(started);
+        }
         Ok(Self {
-            clients: Arc::new(Clients::new(ports, issuer, instances_die)?),
+            clients: Arc::new(Clients::new(ports, issuer, plan.instances_die)?),
+            balancer,
             instances,
             program,
             options,
@@ -161,6 +199,17 @@ impl Platform {
     /// Kills an instance and starts it again at once, without waiting for it.
     pub(crate) fn kill_and_restart(&mut self, instance: usize) -> Result<(), TortureError> {
         self.instances[instance].kill_and_restart(&self.program, &self.options)
+    }
+
+    /// Ends an instance as a service manager does, starts it again, and waits until it is asked again.
+    pub(crate) async fn restart(&mut self, instance: usize) -> Result<(), TortureError> {
+        self.instances[instance].end_by("TERM").await?;
+        self.kill_and_restart(instance)?;
+        self.all_ready().await?;
+        match &self.balancer {
+            Some(balancer) => balancer.sees(self.instances.len()).await,
+            None => Ok(()),
+        }
     }
 
     /// Waits until every instance is ready.

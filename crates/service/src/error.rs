@@ -127,9 +127,10 @@ impl From<StoreError> for ServiceError {
         match error {
             // Secrets that do not open are mended by an operator, and nothing of the project works until then. The
             // callers' requests are as good as they were.
-            StoreError::Unavailable(_) | StoreError::Fenced | StoreError::Secrets { .. } => {
-                Self::unavailable(error.to_string())
-            }
+            StoreError::Unavailable(_)
+            | StoreError::ReadOnly(_)
+            | StoreError::Fenced
+            | StoreError::Secrets { .. } => Self::unavailable(error.to_string()),
             // One that is being deleted is gone: this instance had not heard of it.
             StoreError::NoProject | StoreError::ProjectGone => Self::ProjectNotFound,
             StoreError::Duplicate(_)

@@ -7,7 +7,8 @@ use crate::{StoreError, postgres::Postgres, sqlite::SqliteDatabase};
 /// How to reach the database and how much of it to use.
 #[derive(Clone, Debug)]
 pub struct DatabaseOptions {
-    /// `postgres://…` or `sqlite://PATH`; `sqlite://:memory:` is a database that lives as long as the process.
+    /// `postgres://…` or `sqlite://PATH`; `sqlite://:memory:` is a database that lives as long as the process. Of several
+    /// servers, `postgres://one,two/…`, connections go to the one that takes writes.
     pub url: String,
     /// Connections for transactions, at most. PostgreSQL only: SQLite has one writer.
     pub maximum_connections: usize,
@@ -227,7 +228,7 @@ macro_rules! postgres_transaction {
         let mut session = $postgres.begin($tenant).await?;
         let $connection = session.connection();
         let outcome = $crate::database::fallible(async { $body }).await;
-        session.end(outcome).await
+        $postgres.end(session, outcome).await
     }};
 }
 

@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The database cannot be reached, is too busy, or went away. Nothing is known of the statement's effect.
     #[error("the database cannot answer: {0}")]
     Unavailable(String),
+    /// The server takes no writes: it is no primary, or not any more. Nothing was done.
+    #[error("the database takes no writes: {0}")]
+    ReadOnly(String),
     /// A row with the same key exists.
     #[error("a row with this key exists already: {0}")]
     Duplicate(String),
@@ -115,6 +118,9 @@ impl From<DieselError> for StoreError {
             }
             DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, information) => {
                 Self::Unavailable(information.message().to_owned())
+            }
+            DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, information) => {
+                Self::ReadOnly(information.message().to_owned())
             }
             DieselError::DatabaseError(_, information) if is_passing(information.message()) => {
                 Self::Unavailable(information.message().to_owned())

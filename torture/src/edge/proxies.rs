@@ -112,7 +112,8 @@ impl Proxy {
     }
 }
 
-fn program(kind: Kind) -> Result<PathBuf, TortureError> {
+/// Where a proxy's program is, or which package brings it.
+pub(crate) fn program(kind: Kind) -> Result<PathBuf, TortureError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     folders.push(PathBuf::from(ADMINISTRATORS));

@@ -2,6 +2,7 @@
 
 mod bulkheads;
 mod canaries;
+mod failover;
 mod hostile;
 mod idempotency;
 mod kill;
@@ -43,6 +44,8 @@ pub(crate) enum Scenario {
     Canaries,
     /// An hour of traffic is asked for, and the metrics are held against what clients and Stripe counted.
     Metrics,
+    /// Instances behind HAProxy are restarted in turn, and the primary of two PostgreSQL servers is lost.
+    Failover,
 }
 
 impl Scenario {
@@ -60,13 +63,14 @@ impl Scenario {
             Self::Slow => "slow",
             Self::Canaries => "canaries",
             Self::Metrics => "metrics",
+            Self::Failover => "failover",
         }
     }
 
     /// Whether it says anything about a database of this kind.
     pub(crate) fn concerns(self, kind: DatabaseKind) -> bool {
         match self {
-            Self::Postgres => kind == DatabaseKind::Postgres,
+            Self::Postgres | Self::Failover => kind == DatabaseKind::Postgres,
             // They are about what stands before the database.
             Self::Smuggling | Self::Slow => kind == DatabaseKind::Sqlite,
             _ => true,
@@ -87,6 +91,7 @@ impl Scenario {
             Self::Slow => slow::run(run, kind).await,
             Self::Canaries => canaries::run(run, kind).await,
             Self::Metrics => metrics::run(run, kind).await,
+            Self::Failover => failover::run(run, kind).await,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod connector;
 mod readers;
+mod servers;
 mod session;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -111,6 +112,21 @@ impl Postgres {
         Session::begin(connection, project, self.pooler).await
     }
 
+    /// Ends a transaction as its outcome says. Where the server takes no writes any more, every connection to it is given up:
+    /// another is the primary, and what this one shows grows old.
+    pub(crate) async fn end<T>(
+        &self,
+        session: Session,
+        outcome: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let outcome = session.end(outcome).await;
+        if matches!(outcome, Err(StoreError::ReadOnly(_))) {
+            self.pool.retain(|_, _| false);
+            self.readers.give_up_all();
+        }
+        outcome
+    }
+
     pub(crate) fn maximum_connections(&self) -> usize {
         self.pool.status().max_size
     }
@@ -179,7 +195,7 @@ impl Postgres {
             }
             answer => Some(match reader {
                 Reader::Shared(_) => answer,
-                Reader::Own(session) => session.end(answer).await,
+                Reader::Own(session) => self.end(session, answer).await,
             }),
         }
     }

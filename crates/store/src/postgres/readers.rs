@@ -55,6 +55,13 @@ impl Readers {
         (Arc::clone(self.own.write().entry(thread).or_default()), here)
     }
 
+    pub(super) fn give_up_all(&self) {
+        let own = self.own.read();
+        for slot in self.shared.iter().chain(own.values()) {
+            *slot.connection.write() = None;
+        }
+    }
+
     pub(super) fn give_up(&self, broken: &Arc<AsyncPgConnection>) {
         let own = self.own.read();
         for slot in self.shared.iter().chain(own.values()) {

@@ -52,7 +52,7 @@ impl Session {
     }
 
     /// Ends the transaction as its outcome says, and gives the connection back. Where that fails the connection is closed.
-    pub(crate) async fn end<T>(mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) async fn end<T>(mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         match outcome {
             Ok(value) => {
                 AnsiTransactionManager::commit_transaction(self.connection()).await?;

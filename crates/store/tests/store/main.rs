@@ -13,6 +13,7 @@ mod connecting;
 mod cors_origins;
 mod customers;
 mod due_work;
+mod failover;
 mod idempotency_keys;
 mod inspection;
 mod installation_secrets;

@@ -13,6 +13,7 @@ mod private;
 mod roles;
 mod run_directory;
 mod shared;
+mod standby;
 mod supervisor;
 
 pub use database::{MigrationResult, PostgresDatabase, postgres_url, postgres_url_or_fail};

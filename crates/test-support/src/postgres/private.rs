@@ -1,5 +1,6 @@
 //! A server of one's own, for a test that stops it or a benchmark that measures it.
 
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use url::Url;
 
 use super::client::Connection;
 use super::error::PostgresError;
-use super::installation::Installation;
+use super::installation::{Account, Installation};
 use super::roles::{OWNER_ROLE, ensure_roles};
 use super::run_directory::{RunDirectory, data_parent, random_password, url};
 use super::shared::coordination_directory;
@@ -80,18 +81,31 @@ impl PostgresServer {
     /// # Errors
     /// When no server is installed and none can be downloaded, or when it does not start.
     pub async fn start_private(options: PostgresServerOptions) -> Result<Self, PostgresError> {
+        let mut server = Self::prepare(options, random_password()).await?;
+        server
+            .directory
+            .initialize(&server.installation, &server.password)
+            .await?;
+        server.start_first().await?;
+        Ok(server)
+    }
+
+    /// Makes the directories of a server that has no data yet, and sees to its end.
+    pub(super) async fn prepare(
+        options: PostgresServerOptions,
+        password: String,
+    ) -> Result<Self, PostgresError> {
         let coordination = coordination_directory()?;
         let installation = Installation::find(&coordination).await?;
         let parent = options
             .data_parent
             .unwrap_or_else(|| data_parent(installation.account));
-        let password = random_password();
         let mut settings = quick_settings();
         settings.extend(options.settings);
 
         let directory = RunDirectory::create(&parent, installation.account)?;
         // Whole from here on, so that a failure below cleans up.
-        let mut server = Self {
+        let server = Self {
             directory,
             installation,
             settings,
@@ -108,17 +122,48 @@ impl PostgresServer {
                 age: options.lifetime,
             },
         )?;
-        server
-            .directory
-            .initialize(&server.installation, &server.password)
-            .await?;
-        let started = server
-            .directory
-            .start(&server.installation, &server.password, &server.settings)
-            .await?;
-        server.port = started.port;
-        server.child = Some(started.child);
         Ok(server)
+    }
+
+    /// Starts it for the first time, on a port that is free.
+    pub(super) async fn start_first(&mut self) -> Result<(), PostgresError> {
+        let started = self
+            .directory
+            .start(&self.installation, &self.password, &self.settings)
+            .await?;
+        self.port = started.port;
+        self.child = Some(started.child);
+        Ok(())
+    }
+
+    pub(super) fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    pub(super) fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// Its data directory.
+    pub(super) fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Gives a file in its data directory to the account that runs it.
+    pub(super) fn give_to_account(&self, file: &Path) -> Result<(), PostgresError> {
+        match self.installation.account {
+            Some(Account { user, group }) => {
+                chown(file, Some(user), Some(group)).map_err(PostgresError::file(file))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the killed process, so that it is gone.
+    pub(super) fn bury(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            end(&mut child);
+        }
     }
 
     /// The URL of one of its databases, as the superuser; `postgres` is there from the start.

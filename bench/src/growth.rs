@@ -1,6 +1,7 @@
 //! What becomes of the reads as data and load grow: rows of a project, projects, pages and connections, each beside
 //! pgbench with the same statement.
 
+mod charts;
 mod databases;
 mod questions;
 mod report;

@@ -183,6 +183,11 @@ impl Report {
                 times(&quotients(&small.rate, &list.rate)),
             ),
             (
+                "list 10, of the rate of the plain service",
+                "≥ 3.5",
+                spread(&self.plain.times_of_list(), |value| format!("{value:.1}")),
+            ),
+            (
                 "start to ready, ms",
                 "< 100",
                 spread(&self.milliseconds_to_ready, |value| format!("{value:.0}")),

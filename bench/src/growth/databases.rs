@@ -154,12 +154,14 @@ async fn fill(client: &Client, database: &Filled, progress: &Progress) -> Result
 }
 
 /// Takes off the table's indexes and references, and gives the statements that make them anew, as the migrations left them.
+/// Those of a table in partitions are told without the partitions', which must be made too.
 async fn take_indexes_off(client: &Client) -> Result<Vec<String>, BenchError> {
     let statement = "select format('alter table payment_methods drop constraint %I', conname), \
           format('alter table payment_methods add constraint %I %s', conname, pg_get_constraintdef(oid)) \
         from pg_constraint where conrelid = 'payment_methods'::regclass and contype in ('p', 'u', 'f') \
         union all \
-        select format('drop index %s', indexrelid::regclass), pg_get_indexdef(indexrelid) \
+        select format('drop index %s', indexrelid::regclass), \
+          replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ') \
         from pg_index where indrelid = 'payment_methods'::regclass \
           and not exists (select 1 from pg_constraint where conindid = indexrelid)";
     let mut remakes = Vec::new();

@@ -6,19 +6,37 @@ use time::OffsetDateTime;
 
 use super::{
     Round,
+    charts::Grown,
     sweeps::{Point, Sweep},
 };
 use crate::{
     BenchError, Options,
     document::{self, Place},
-    machine,
-    plot::{self, Chart, Key, Line, LineChart, Scale},
+    machine, plot,
     report::{middle, quotients, spread},
     workload::grouped,
 };
 
-/// What is read off a round, and what it is called.
-type Measure = (&'static str, fn(&Round) -> f64);
+/// What the greatest quantity may cost at most beside a small one.
+#[derive(Clone, Copy)]
+enum Aim {
+    None,
+    /// As much as it costs the database alone.
+    Pgbench,
+    Times(f64),
+}
+
+impl Aim {
+    /// The aim, and whether it is met.
+    fn shown(self, served: &[f64], of_pgbench: &[f64]) -> (String, &'static str) {
+        let (text, most) = match self {
+            Self::None => return (String::new(), ""),
+            Self::Pgbench => ("≤ pgbench's own".to_owned(), middle(of_pgbench)),
+            Self::Times(most) => (format!("≤ {most}"), most),
+        };
+        (text, if middle(served) <= most { "yes" } else { "no" })
+    }
+}
 
 /// How a document tells of what grows.
 struct Shown {
@@ -28,6 +46,7 @@ struct Shown {
     across: &'static str,
     /// The least quantity that the greatest is compared with; `None` where neither is dearer by nature.
     compared_from: Option<u32>,
+    aim: Aim,
     file: &'static str,
 }
 
@@ -37,6 +56,7 @@ const SHOWN: [Shown; 4] = [
         heading: "Rows of one project",
         across: "payment methods in the project",
         compared_from: Some(10_000),
+        aim: Aim::Pgbench,
         file: "performance-rows",
     },
     Shown {
@@ -44,6 +64,7 @@ const SHOWN: [Shown; 4] = [
         heading: "Projects",
         across: "projects",
         compared_from: Some(10),
+        aim: Aim::None,
         file: "performance-projects",
     },
     Shown {
@@ -51,6 +72,7 @@ const SHOWN: [Shown; 4] = [
         heading: "Pages",
         across: "page, of ten",
         compared_from: Some(1),
+        aim: Aim::Times(1.1),
         file: "performance-pages",
     },
     Shown {
@@ -58,6 +80,7 @@ const SHOWN: [Shown; 4] = [
         heading: "Connections",
         across: "connections",
         compared_from: None,
+        aim: Aim::None,
         file: "performance-connections",
     },
 ];
@@ -76,7 +99,13 @@ pub(super) fn publish(points: &[Point], options: &Options, rounds: u32) -> Resul
         let points: Vec<&Point> = points.iter().filter(|point| point.sweep == shown.sweep).collect();
         writeln!(text, "\n### {}\n", shown.heading)?;
         if !options.print_only {
-            let picture = plot::write(shown.file, shown.heading, &shown.charts(&points))?;
+            let grown = Grown {
+                sweep: shown.sweep,
+                heading: shown.heading,
+                across: shown.across,
+                points: &points,
+            };
+            let picture = plot::write(shown.file, shown.heading, &grown.charts())?;
             writeln!(text, "{picture}\n")?;
         }
         shown.write_costs(&mut text, &points)?;
@@ -97,7 +126,7 @@ impl Shown {
         };
         writeln!(
             text,
-            "| cost | from, to | served | pgbench's own |\n|---|---|---|---|"
+            "| cost | from, to | served | pgbench's own | aim | met |\n|---|---|---|---|---|---|"
         )?;
         for small in points.iter().filter(|point| point.quantity == least) {
             let of_same = points
@@ -106,19 +135,18 @@ impl Shown {
             let Some(great) = of_same.max_by_key(|point| point.quantity) else {
                 continue;
             };
-            let times = |of: fn(&Round) -> f64| {
-                spread(&quotients(&small.values(of), &great.values(of)), |value| {
-                    format!("{value:.2}")
-                })
-            };
+            let times = |of: fn(&Round) -> f64| quotients(&small.values(of), &great.values(of));
+            let (served, of_pgbench) = (times(rate), times(asked));
+            let (aim, met) = self.aim.shown(&served, &of_pgbench);
+            let hundredths = |values: &[f64]| spread(values, |value| format!("{value:.2}"));
             writeln!(
                 text,
-                "| {} | {}, {} | {} | {} |",
+                "| {} | {}, {} | {} | {} | {aim} | {met} |",
                 small.question.name,
                 grouped(u64::from(small.quantity)),
                 grouped(u64::from(great.quantity)),
-                times(rate),
-                times(asked),
+                hundredths(&served),
+                hundredths(&of_pgbench),
             )?;
         }
         writeln!(text)
@@ -149,87 +177,10 @@ impl Shown {
         }
         Ok(())
     }
-
-    fn charts(&self, points: &[&Point]) -> Vec<Chart> {
-        let chart =
-            |what, unit, scale, measures: &[Measure]| self.chart(points, (what, unit, scale), measures);
-        let rates = [
-            ("Billfold", rate as fn(&Round) -> f64),
-            ("pgbench, the same statement", asked),
-        ];
-        let mut charts = vec![chart("rate", "requests a second", Scale::Linear, &rates)];
-        if self.sweep == Sweep::Connections {
-            let latencies = [
-                ("99 of 100 are answered within", high as fn(&Round) -> f64),
-                ("half are answered within", median),
-            ];
-            charts.push(chart(
-                "time of answers",
-                "milliseconds",
-                Scale::Logarithmic,
-                &latencies,
-            ));
-            let memory = [("Billfold, largest resident memory", memory as fn(&Round) -> f64)];
-            charts.push(chart("memory", "MiB", Scale::Linear, &memory));
-        }
-        charts
-    }
-
-    /// Lines of each request: the first measure in full, the second dashed.
-    fn chart(
-        &self,
-        points: &[&Point],
-        (what, unit, scale): (&str, &str, Scale),
-        measures: &[Measure],
-    ) -> Chart {
-        let names = names(points);
-        let only = (names.len() == 1).then_some(0);
-        let mut keys: Vec<Key> = measures
-            .iter()
-            .enumerate()
-            .map(|(number, (name, _))| Key {
-                name: (*name).to_owned(),
-                colour: only,
-                dashed: number > 0,
-            })
-            .collect();
-        let mut lines = Vec::new();
-        for (colour, name) in names.iter().enumerate() {
-            if only.is_none() {
-                keys.push(Key {
-                    name: (*name).to_owned(),
-                    colour: Some(colour),
-                    dashed: false,
-                });
-            }
-            for (number, (_, of)) in measures.iter().enumerate() {
-                let of_name = points.iter().filter(|point| point.question.name == *name);
-                lines.push(Line {
-                    colour,
-                    dashed: number > 0,
-                    points: of_name
-                        .map(|point| (f64::from(point.quantity), middle(&point.values(*of))))
-                        .collect(),
-                });
-            }
-        }
-        let request = match names[..] {
-            [name] => format!(" of {name}"),
-            _ => String::new(),
-        };
-        Chart::Lines(LineChart {
-            title: format!("{}: {what}{request}", self.heading),
-            across: self.across.to_owned(),
-            upright: unit.to_owned(),
-            scale,
-            keys,
-            lines,
-        })
-    }
 }
 
 /// The requests of these points, each once.
-fn names(points: &[&Point]) -> Vec<&'static str> {
+pub(super) fn names(points: &[&Point]) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = Vec::new();
     for point in points {
         if !names.contains(&point.question.name) {
@@ -239,28 +190,28 @@ fn names(points: &[&Point]) -> Vec<&'static str> {
     names
 }
 
-fn rate(round: &Round) -> f64 {
+pub(super) fn rate(round: &Round) -> f64 {
     round.served.rate()
 }
 
-fn asked(round: &Round) -> f64 {
+pub(super) fn asked(round: &Round) -> f64 {
     round.asked
 }
 
-fn median(round: &Round) -> f64 {
+pub(super) fn median(round: &Round) -> f64 {
     round.served.latencies.unwrap_or_default().0
 }
 
-fn high(round: &Round) -> f64 {
+pub(super) fn high(round: &Round) -> f64 {
     round.served.latencies.unwrap_or_default().1
 }
 
-fn memory(round: &Round) -> f64 {
+pub(super) fn memory(round: &Round) -> f64 {
     round.memory
 }
 
 impl Point {
-    fn values(&self, of: fn(&Round) -> f64) -> Vec<f64> {
+    pub(super) fn values(&self, of: fn(&Round) -> f64) -> Vec<f64> {
         self.rounds.iter().map(of).collect()
     }
 

@@ -74,6 +74,12 @@ impl PlainFigures {
             .unwrap_or(BILLFOLD)
     }
 
+    /// Billfold's rate of the list of ten, of that of the service that it is compared with: a value a round.
+    pub(crate) fn times_of_list(&self) -> Vec<f64> {
+        let list = &self.figures[0];
+        quotients(&list.rates(BILLFOLD), &list.rates(self.compared()))
+    }
+
     /// The figures as tables: how many times as fast Billfold is, and everything that was measured.
     pub(crate) fn write(&self, text: &mut String) -> Result<(), std::fmt::Error> {
         let compared = self.compared();

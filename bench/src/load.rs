@@ -42,7 +42,7 @@ impl Count {
 }
 
 /// Says which package brings a program that is missing.
-fn missing(program: &str, package: &str, error: &std::io::Error) -> BenchError {
+pub(crate) fn missing(program: &str, package: &str, error: &std::io::Error) -> BenchError {
     if error.kind() == ErrorKind::NotFound {
         format!("{program} is not installed: apt-get install {package}").into()
     } else {

@@ -26,7 +26,7 @@ lint:
     cargo deny --locked check bans licenses sources
     .ci/spelling.sh
 
-# The read path beside PostgreSQL's own speed.
+# How fast it is, beside PostgreSQL's own speed; `just bench --only reads --rows 20000 --seconds 1` for a quick try.
 bench *arguments:
     cargo run --release -p billfold-bench -- {{ arguments }}
 

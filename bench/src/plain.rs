@@ -9,10 +9,8 @@ use billfold_test_support::{APPLICATION_ROLE, PostgresServer};
 use serde_json::Value;
 
 use crate::{
-    BenchError, Options, data, http,
-    load::{self, Count},
-    machine,
-    measure::round_length,
+    BenchError, Options, data, http, load, machine,
+    measure::{each, round_length},
     program::Program,
     tell,
     token::Issuer,
@@ -173,13 +171,4 @@ async fn require_same_answer(workload: &Workload, billfold: u16, plain: u16) -> 
         workload.name
     )
     .into())
-}
-
-/// A total shared out among what was counted.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a run of a thousand years has fewer microseconds than 2^53"
-)]
-fn each(total: u64, count: &Count) -> f64 {
-    total as f64 / count.number
 }

@@ -40,11 +40,20 @@ impl Issuer {
 
     /// A token that may read a project for three hours.
     pub(crate) fn token(&self, project: &str) -> String {
+        self.sign(project, "project:read")
+    }
+
+    /// A token that may also write it.
+    pub(crate) fn writing_token(&self, project: &str) -> String {
+        self.sign(project, "project:read project:write")
+    }
+
+    fn sign(&self, project: &str, scope: &str) -> String {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": KEY_ID});
         let claims = json!({
             "iss": ISSUER, "aud": "billfold", "sub": "backend", "iat": now, "exp": now + 3 * 3600,
-            "project": project, "scope": "project:read",
+            "project": project, "scope": scope,
         });
         let encode = |value: Value| BASE64.encode(value.to_string());
         let message = format!("{}.{}", encode(header), encode(claims));

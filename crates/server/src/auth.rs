@@ -10,7 +10,7 @@ use billfold_domain::{Caller, CallerKind, Clock, ProjectId, ProjectScope, UserId
 use billfold_service::{Attribution, OperatorAttribution, Service, Tenant};
 use jiff::tz::TimeZone;
 
-use self::credential::Credential;
+pub(crate) use self::credential::Credential;
 use crate::{
     audit,
     edge::cors::AuthorisedFor,

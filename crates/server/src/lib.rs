@@ -14,6 +14,8 @@ mod error;
 pub mod fuzzing;
 mod handlers;
 pub mod inspector;
+#[cfg(feature = "measure-parts")]
+mod left_out;
 pub mod metrics;
 pub mod pages;
 mod rate_limit;

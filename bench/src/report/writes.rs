@@ -1,0 +1,74 @@
+//! The tables of the requests that write.
+
+use std::fmt::Write as _;
+
+use super::{
+    Report,
+    figures::{Percentiles, hundredths, spread, whole},
+};
+use crate::{
+    reads::SHARE,
+    writes::{ActionFigures, WriteFigures},
+};
+
+impl Report {
+    /// Saving and deleting, then webhooks.
+    pub(super) fn write_writes(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(
+            text,
+            "\n| ms at {:.0} % of the rate | requests/s | calls to Stripe | overhead p50 | p99 | p99.9 | Stripe's time p50 | p99 \
+             | whole p50 | p99 | p99.9 | server CPU µs | database CPU µs |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+            SHARE * 100.0
+        )?;
+        for writes in &self.writes {
+            for (name, figures) in actions(writes) {
+                write_action(text, &format!("{name}, {}", writes.database), figures)?;
+            }
+        }
+        writeln!(
+            text,
+            "\n| webhooks | acknowledged a second | p50 ms at {:.0} % of that | p99 | p99.9 | server CPU µs | database CPU µs |\n\
+             |---|---|---|---|---|---|---|",
+            SHARE * 100.0
+        )?;
+        for writes in &self.writes {
+            let figures = &writes.webhooks;
+            writeln!(
+                text,
+                "| {} | {} | {} | {} | {} |",
+                writes.database,
+                whole(&figures.rate),
+                all(&figures.times).join(" | "),
+                whole(&figures.server_cpu),
+                whole(&figures.database_cpu),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn actions(writes: &WriteFigures) -> [(&'static str, &ActionFigures); 3] {
+    [
+        ("create, a user's first", &writes.first),
+        ("create, another of a user", &writes.next),
+        ("delete", &writes.delete),
+    ]
+}
+
+fn write_action(text: &mut String, name: &str, figures: &ActionFigures) -> std::fmt::Result {
+    let [stripe_median, stripe_high, _] = all(&figures.stripe);
+    writeln!(
+        text,
+        "| {name} | {} | {} | {} | {stripe_median} | {stripe_high} | {} | {} | {} |",
+        whole(&figures.rate),
+        spread(&figures.calls, |value| format!("{value:.1}")),
+        all(&figures.own).join(" | "),
+        all(&figures.times).join(" | "),
+        whole(&figures.server_cpu),
+        whole(&figures.database_cpu),
+    )
+}
+
+fn all(times: &Percentiles) -> [String; 3] {
+    [&times.p50, &times.p99, &times.p999].map(|values| hundredths(values))
+}

@@ -63,6 +63,7 @@ impl Program {
             .env("BILLFOLD_RATE_LIMIT_PROJECT_READS", "0")
             .env("BILLFOLD_RATE_LIMIT_PROJECT_WRITES", "0")
             .env("BILLFOLD_RATE_LIMIT_USER", "0")
+            .env("BILLFOLD_STRIPE_RATE_TEST", "0")
             .current_dir(&self.directory);
         command
     }

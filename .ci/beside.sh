@@ -34,7 +34,7 @@ export BILLFOLD_LOG=warn
 # What is tried beside it asks as much as it can in the name of one user, and should see every other answer.
 export BILLFOLD_RATE_LIMIT_PROJECT_READS=0 BILLFOLD_RATE_LIMIT_PROJECT_WRITES=0 BILLFOLD_RATE_LIMIT_USER=0
 export BILLFOLD_RATE_LIMIT_SETUP_INTENTS=1000000 BILLFOLD_RATE_LIMIT_FAILED_CARDS=1000000
-export BILLFOLD_RATE_LIMIT_PROJECT_FAILED_CARDS=1000000
+export BILLFOLD_RATE_LIMIT_PROJECT_FAILED_CARDS=1000000 BILLFOLD_STRIPE_RATE_TEST=0
 
 case $kind in
 dev) "$binary" dev --listen 127.0.0.1:0 --sandbox-listen 127.0.0.1:0 --data-dir "$data" >"$data/output" 2>"$data/log" & ;;

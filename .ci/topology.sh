@@ -115,7 +115,7 @@ export BILLFOLD_STRIPE_API_BASE=https://$sandbox_over_tls
 export BILLFOLD_ISSUERS=https://issuer.example=$work/secrets/issuer-keys.json
 export BILLFOLD_LOG_FORMAT=json
 # One caller asks for everything here.
-export BILLFOLD_RATE_LIMIT_PROJECT_READS=0 BILLFOLD_RATE_LIMIT_PROJECT_WRITES=0
+export BILLFOLD_RATE_LIMIT_PROJECT_READS=0 BILLFOLD_RATE_LIMIT_PROJECT_WRITES=0 BILLFOLD_STRIPE_RATE_TEST=0
 mkdir "$work/authorities"
 cp "$work/secrets/sandbox-authority.pem" "$work/authorities/"
 export SSL_CERT_DIR=/etc/ssl/certs:$work/authorities

@@ -22,13 +22,14 @@ const LOG: &str = "warn,actix_server=error";
 /// The master key of every run: what it seals is thrown away with the run.
 const MASTER_KEY: &str = "torture:YSBtYXN0ZXIga2V5IGZvciB0cmlhbHMsIDMyIGJ5dGU=";
 /// Few users and projects ask for all that the instances give, and have many cards refused. Limits would only thin the load.
-const OUT_OF_THE_WAY: [(&str, &str); 6] = [
+const OUT_OF_THE_WAY: [(&str, &str); 7] = [
     ("BILLFOLD_RATE_LIMIT_PROJECT_READS", "0"),
     ("BILLFOLD_RATE_LIMIT_PROJECT_WRITES", "0"),
     ("BILLFOLD_RATE_LIMIT_USER", "0"),
     ("BILLFOLD_RATE_LIMIT_SETUP_INTENTS", "1000000"),
     ("BILLFOLD_RATE_LIMIT_FAILED_CARDS", "1000000"),
     ("BILLFOLD_RATE_LIMIT_PROJECT_FAILED_CARDS", "1000000"),
+    ("BILLFOLD_STRIPE_RATE_TEST", "0"),
 ];
 
 /// How many lines of the logs are kept.

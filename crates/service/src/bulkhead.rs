@@ -1,8 +1,8 @@
 //! How much of an instance one project may take: one whose Stripe hangs costs the others nothing.
 //!
 //! What may call Stripe takes a place of its project's first, and keeps it until it ends, whether or not its caller has
-//! stayed. Once all places are taken, callers wait for one for a moment, in a queue of their project's own, and are then
-//! told to come again. The background's work is bounded by [`Places`](crate::places::Places); its calls to Stripe count here
+//! stayed. Once all places are taken, callers wait for one for a moment, in a queue of their project's own in which its users
+//! take turns, and are then told to come again. The background's work is bounded by [`Places`](crate::places::Places); its calls to Stripe count here
 //! too.
 
 use std::{
@@ -16,9 +16,13 @@ use billfold_domain::ProjectId;
 use billfold_store::{ConnectionShare, Database};
 use billfold_stripe::{NotSentReason, StripeError};
 use parking_lot::Mutex;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::ServiceError;
+use crate::{
+    ServiceError,
+    fair_places::{FairPlace, FairPlaces, NoPlace},
+    turns::Requester,
+};
 
 /// How much of an instance one project may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +60,7 @@ pub(crate) struct Bulkheads {
 /// What one project may take.
 pub(crate) struct Bulkhead {
     project: ProjectId,
-    use_cases: Arc<Semaphore>,
-    waiting: Semaphore,
+    use_cases: Arc<FairPlaces>,
     stripe_calls: Semaphore,
     connections: ConnectionShare,
     patience: Duration,
@@ -67,7 +70,7 @@ pub(crate) struct Bulkhead {
 /// A use case's place. It is free again when this is dropped.
 pub(crate) struct UseCasePlace {
     bulkhead: Arc<Bulkhead>,
-    _permit: OwnedSemaphorePermit,
+    _place: FairPlace,
 }
 
 impl Bulkheads {
@@ -87,8 +90,7 @@ impl Bulkheads {
         }
         let bulkhead = Arc::new(Bulkhead {
             project: project.clone(),
-            use_cases: Arc::new(Semaphore::new(self.options.use_cases)),
-            waiting: Semaphore::new(self.options.waiting),
+            use_cases: Arc::new(FairPlaces::new(self.options.use_cases, self.options.waiting)),
             stripe_calls: Semaphore::new(self.options.stripe_calls),
             connections: self.database.connection_share(),
             patience: self.options.patience,
@@ -115,32 +117,30 @@ impl Drop for Bulkhead {
 impl Bulkhead {
     /// A place for a use case. [`ServiceError::Unavailable`] where there is none in time, and at once where as many as may
     /// be are waiting for one.
-    pub(crate) async fn place(self: Arc<Self>) -> Result<UseCasePlace, ServiceError> {
-        let permit = match Arc::clone(&self.use_cases).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait_for_place().await?,
-        };
+    pub(crate) async fn place(
+        self: Arc<Self>,
+        requester: &Arc<Requester>,
+    ) -> Result<UseCasePlace, ServiceError> {
+        let place = self.use_cases.take(requester, self.patience).await;
+        let place = place.map_err(|reason| {
+            ServiceError::unavailable(match reason {
+                NoPlace::TooManyWait => "too much of the project is waiting already",
+                NoPlace::NotInTime => "as much of the project as may be is under way",
+            })
+        })?;
         Ok(UseCasePlace {
             bulkhead: self,
-            _permit: permit,
+            _place: place,
         })
-    }
-
-    async fn wait_for_place(&self) -> Result<OwnedSemaphorePermit, ServiceError> {
-        let _waiting = self
-            .waiting
-            .try_acquire()
-            .map_err(|_| ServiceError::unavailable("too much of the project is waiting already"))?;
-        let place = Arc::clone(&self.use_cases).acquire_owned();
-        in_time(self.patience, place)
-            .await
-            .ok_or_else(|| ServiceError::unavailable("as much of the project as may be is under way"))
     }
 
     /// A place for a call to Stripe. Without one in time the call is never sent.
     pub(crate) async fn stripe_call(&self) -> Result<SemaphorePermit<'_>, StripeError> {
-        in_time(self.patience, self.stripe_calls.acquire())
-            .await
+        let place = tokio::time::timeout(self.patience, self.stripe_calls.acquire()).await;
+        // Nothing here closes a semaphore.
+        place
+            .ok()
+            .and_then(Result::ok)
             .ok_or(StripeError::NotSent(NotSentReason::TooManyUnderWay))
     }
 
@@ -157,18 +157,11 @@ impl UseCasePlace {
     }
 }
 
-/// What was waited for, or `None` when the time was over before. Nothing here closes a semaphore.
-async fn in_time<Permit>(
-    patience: Duration,
-    permit: impl Future<Output = Result<Permit, AcquireError>>,
-) -> Option<Permit> {
-    tokio::time::timeout(patience, permit).await.ok()?.ok()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test should panic")]
 
+    use billfold_domain::UserId;
     use billfold_store::DatabaseOptions;
 
     use super::*;
@@ -188,20 +181,30 @@ mod tests {
         ProjectId::parse(name).unwrap()
     }
 
+    fn user(name: &str) -> Arc<Requester> {
+        Requester::of(&project("demo"), Some(&UserId::parse(name).unwrap()))
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn a_full_project_waits_and_no_other_does() {
         let bulkheads = bulkheads(Duration::from_millis(5)).await;
         let demo = project("demo");
-        let first = bulkheads.of(&demo).place().await.unwrap();
-        let second = bulkheads.of(&demo).place().await.unwrap();
-        let refused = bulkheads.of(&demo).place().await.map(|_| ());
+        let first = bulkheads.of(&demo).place(&user("usr_alice")).await.unwrap();
+        let second = bulkheads.of(&demo).place(&user("usr_alice")).await.unwrap();
+        let refused = bulkheads.of(&demo).place(&user("usr_alice")).await.map(|_| ());
         assert!(
             matches!(refused, Err(ServiceError::Unavailable { retry_after, .. }) if retry_after > Duration::ZERO),
             "{refused:?}"
         );
-        assert!(bulkheads.of(&project("acme")).place().await.is_ok());
+        assert!(
+            bulkheads
+                .of(&project("acme"))
+                .place(&user("usr_alice"))
+                .await
+                .is_ok()
+        );
         drop(first);
-        assert!(bulkheads.of(&demo).place().await.is_ok());
+        assert!(bulkheads.of(&demo).place(&user("usr_alice")).await.is_ok());
         drop(second);
     }
 
@@ -209,20 +212,56 @@ mod tests {
     async fn who_waits_gets_the_next_place_and_no_more_may_wait_than_may() {
         let bulkheads = bulkheads(Duration::from_mins(1)).await;
         let demo = project("demo");
-        let first = bulkheads.of(&demo).place().await.unwrap();
-        let _second = bulkheads.of(&demo).place().await.unwrap();
+        let first = bulkheads.of(&demo).place(&user("usr_alice")).await.unwrap();
+        let _second = bulkheads.of(&demo).place(&user("usr_alice")).await.unwrap();
         let bulkhead = bulkheads.of(&demo);
-        let waiting = tokio::spawn(Arc::clone(&bulkhead).place());
-        while bulkhead.waiting.available_permits() > 0 {
+        let of_alice = user("usr_alice");
+        let place = Arc::clone(&bulkhead);
+        let waiting = tokio::spawn(async move { place.place(&of_alice).await });
+        while bulkhead.use_cases.waiting() == 0 {
             tokio::task::yield_now().await;
         }
         assert!(
-            bulkheads.of(&demo).place().await.is_err(),
+            bulkheads.of(&demo).place(&user("usr_alice")).await.is_err(),
             "it should not wait a minute"
         );
         drop(first);
         assert!(waiting.await.unwrap().is_ok());
-        assert_eq!(bulkhead.waiting.available_permits(), 1);
+        assert_eq!(bulkhead.use_cases.waiting(), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_user_who_asks_for_much_keeps_no_other_out() {
+        let bulkheads = bulkheads(Duration::from_mins(1)).await;
+        let bulkhead = bulkheads.of(&project("demo"));
+        let (much, little) = (user("usr_much"), user("usr_little"));
+        let mut places = Vec::new();
+        for _ in 0..2 {
+            places.push(Arc::clone(&bulkhead).place(&much).await.unwrap());
+        }
+        let wait = |requester: &Arc<Requester>| {
+            let (bulkhead, requester) = (Arc::clone(&bulkhead), Arc::clone(requester));
+            tokio::spawn(async move { bulkhead.place(&requester).await })
+        };
+        let waiting = wait(&much);
+        while bulkhead.use_cases.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        // Only one may wait here, and nobody's only one is driven away.
+        assert!(Arc::clone(&bulkhead).place(&little).await.is_err());
+        // Whoever stops waiting makes room.
+        waiting.abort();
+        assert!(waiting.await.is_err());
+        assert_eq!(bulkhead.use_cases.waiting(), 0);
+        let waiting = wait(&little);
+        while bulkhead.use_cases.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(places.pop());
+        let place = waiting.await.unwrap().unwrap();
+        assert_eq!(bulkhead.use_cases.free(), 0);
+        drop((place, places));
+        assert_eq!(bulkhead.use_cases.free(), 2);
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -230,13 +269,13 @@ mod tests {
         let bulkheads = bulkheads(Duration::from_mins(1)).await;
         let demo = project("demo");
         let (end, ended) = tokio::sync::oneshot::channel::<()>();
-        let place = bulkheads.of(&demo).place().await.unwrap();
+        let place = bulkheads.of(&demo).place(&user("usr_alice")).await.unwrap();
         let bulkhead = bulkheads.of(&demo);
         let work = tokio::spawn(place.run(ended));
-        assert_eq!(bulkhead.use_cases.available_permits(), 1);
+        assert_eq!(bulkhead.use_cases.free(), 1);
         drop(end);
         drop(work.await.unwrap());
-        assert_eq!(bulkhead.use_cases.available_permits(), 2);
+        assert_eq!(bulkhead.use_cases.free(), 2);
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -258,7 +297,11 @@ mod tests {
         for number in 0..100 {
             drop(bulkheads.of(&project(&format!("project-{number}"))));
         }
-        let place = bulkheads.of(&project("demo")).place().await.unwrap();
+        let place = bulkheads
+            .of(&project("demo"))
+            .place(&user("usr_alice"))
+            .await
+            .unwrap();
         assert_eq!(bulkheads.in_use.lock().len(), 1);
         drop(place);
         assert_eq!(bulkheads.in_use.lock().len(), 0);

@@ -77,6 +77,7 @@ impl Service {
     ) -> Result<GivenAnswer, ServiceError> {
         let parts = Arc::clone(&self.parts);
         let scope = tenant.scope.clone();
+        let user = wish.user().cloned();
         let trail = Trail::of(parts.audit.clone(), tenant.scope.clone(), attribution, &wish);
         // In a box, since it is large and moved several times on its way into its task.
         let use_case = Box::pin(async move {
@@ -91,7 +92,7 @@ impl Service {
             trail.end(&result).await;
             result
         });
-        self.run(&scope, use_case).await
+        self.run(&scope, user.as_ref(), use_case).await
     }
 }
 

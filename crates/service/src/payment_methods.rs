@@ -66,9 +66,10 @@ impl Service {
         }
         let engine = Arc::clone(&self.parts.engine);
         let scope = tenant.scope.clone();
+        let user = found.user.clone();
         // In a box, since it is large and moved several times on its way into its task.
         let look = Box::pin(async move { engine.look_at_confirmation(&tenant, found).await });
-        self.run(&scope, look).await
+        self.run(&scope, Some(&user), look).await
     }
 
     /// A page of the project's payment methods. Never calls Stripe.

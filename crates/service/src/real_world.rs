@@ -18,6 +18,7 @@ use billfold_stripe::{
 use crate::{
     AuditLog, Identifiers, Tenant,
     bulkhead::Bulkheads,
+    pacing::Pacers,
     world::{Called, Mirror, Recorded, Records, Stripe, Surroundings},
 };
 
@@ -26,6 +27,7 @@ const HEARTBEAT: Duration = Duration::from_millis(2_500);
 
 pub(crate) struct RealWorld {
     pub(crate) bulkheads: Arc<Bulkheads>,
+    pub(crate) pacers: Arc<Pacers>,
     pub(crate) payment_methods: PaymentMethods,
     pub(crate) customers: Customers,
     pub(crate) operations: Operations,
@@ -38,8 +40,8 @@ pub(crate) struct RealWorld {
 }
 
 impl RealWorld {
-    /// Makes a call on the tenant's account, in one of its places for that. All that is done for a tenant calls here, the
-    /// background too.
+    /// Makes a call on the tenant's account, in one of its places for that and at the account's pace. All that is done for
+    /// a tenant calls here, the background too.
     pub(crate) async fn call<'a, T, Answer>(
         &'a self,
         tenant: &'a Tenant,
@@ -50,7 +52,12 @@ impl RealWorld {
     {
         let bulkhead = self.bulkheads.of(tenant.scope.project());
         let _place = bulkhead.stripe_call().await?;
-        call(tenant.account(&self.stripe)).await
+        let account = tenant.account(&self.stripe);
+        let account = match self.pacers.turnstile(tenant) {
+            Some(turnstile) => account.through(turnstile),
+            None => account,
+        };
+        call(account).await
     }
 }
 

@@ -18,15 +18,18 @@ use billfold_stripe::StripeClient;
 use tokio::runtime::Handle;
 
 use crate::{
-    Access, Admission, AuditLog, BulkheadOptions, Identifiers, RateLimitOptions, ServiceError, Tenant,
+    Access, Admission, AuditLog, BulkheadOptions, Identifiers, PacingOptions, PacingState, RateLimitOptions,
+    ServiceError, Tenant,
     api_keys::{self, ApiKeyDirectory},
     bulkhead::Bulkheads,
     cors::AllowedOrigins,
     engine::Engine,
+    pacing::Pacers,
     rate_limits::{HardLimits, Living, SoftLimits},
     real_world::RealWorld,
     running::Running,
     tenants::Tenants,
+    turns::Requester,
     webhooks::Intake,
     world::Surroundings as _,
 };
@@ -43,6 +46,8 @@ pub struct ServiceOptions {
     pub rate_limits: RateLimitOptions,
     /// How much of an instance one project may take.
     pub bulkheads: BulkheadOptions,
+    /// How fast accounts at Stripe are called.
+    pub pacing: PacingOptions,
     /// How long a project must have been shut before the rows of its deletion go, a minute unless set otherwise: longer
     /// than any instance takes it for open, and than what it began then may last.
     pub deletion_settles_after: Duration,
@@ -54,6 +59,7 @@ impl Default for ServiceOptions {
             maximum_payment_methods: 100,
             rate_limits: RateLimitOptions::default(),
             bulkheads: BulkheadOptions::default(),
+            pacing: PacingOptions::default(),
             deletion_settles_after: Duration::from_mins(1),
         }
     }
@@ -86,6 +92,7 @@ pub(crate) struct Parts {
     pub(crate) soft_limits: SoftLimits,
     pub(crate) hard_limits: Arc<HardLimits>,
     pub(crate) living: Arc<Living>,
+    pub(crate) has_shares: bool,
     pub(crate) bulkheads: Arc<Bulkheads>,
     running: Running,
     draining: AtomicBool,
@@ -105,9 +112,16 @@ impl Service {
         let payment_methods = PaymentMethods::new(database.clone());
         let setup_intents = SetupIntents::new(database.clone());
         let bulkheads = Arc::new(Bulkheads::new(options.bulkheads, database.clone()));
+        let living = Arc::new(Living::alone());
+        let pacers = Arc::new(Pacers::new(
+            options.pacing,
+            Arc::clone(&living),
+            Handle::current(),
+        ));
         let audit = AuditLog::start(&database, Arc::clone(&clock), Arc::clone(&identifiers));
         let world = RealWorld {
             bulkheads: Arc::clone(&bulkheads),
+            pacers,
             payment_methods: payment_methods.clone(),
             customers: Customers::new(database.clone()),
             operations: Operations::new(database.clone()),
@@ -148,7 +162,8 @@ impl Service {
             rate_limits: options.rate_limits,
             soft_limits: SoftLimits::new(&options.rate_limits),
             hard_limits,
-            living: Arc::new(Living::alone()),
+            living,
+            has_shares: options.rate_limits.has_shares() || options.pacing.has_shares(),
             bulkheads,
             running: Running::new(),
             draining: AtomicBool::new(false),
@@ -210,20 +225,28 @@ impl Service {
         self.parts.running.number()
     }
 
+    /// How it stands with the accounts at Stripe that it calls.
+    pub fn pacing(&self) -> PacingState {
+        self.parts.engine.world.pacers.state()
+    }
+
     /// Waits until no use case runs, whether its caller has stayed or gone.
     pub async fn idle(&self) {
         self.parts.running.none().await;
     }
 
     /// Runs a use case to its end on the main runtime, whether or not its caller stays to see it. It takes one of its
-    /// project's places until then.
+    /// project's places until then, and waits in the turn of its user wherever it has to.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         scope: &ProjectScope,
+        user: Option<&UserId>,
         use_case: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let place = self.parts.bulkheads.of(scope.project()).place().await?;
-        self.run_for_operator(place.run(use_case)).await
+        let requester = Requester::of(scope.project(), user);
+        let bulkhead = self.parts.bulkheads.of(scope.project());
+        let place = bulkhead.place(&requester).await?;
+        self.run_for_operator(place.run(requester.within(use_case))).await
     }
 
     /// The same for an operator, who takes no project's place: one that is full can still be shut.

@@ -3,7 +3,7 @@
 use billfold_domain::{SetupIntent, SetupIntentId, UserId};
 use billfold_stripe::{StripeError, StripeSetupIntent};
 
-use crate::{Service, ServiceError, Tenant, world::Stripe as _};
+use crate::{Service, ServiceError, Tenant, turns::Requester, world::Stripe as _};
 
 impl Service {
     /// A setup intent of this project's, as it stands at Stripe now.
@@ -18,8 +18,11 @@ impl Service {
             .find(&tenant.scope, id)
             .await?
             .ok_or(ServiceError::NotFound)?;
-        let _place = self.parts.bulkheads.of(tenant.scope.project()).place().await?;
-        match self.parts.engine.world.retrieve_setup_intent(tenant, id).await {
+        let requester = Requester::of(tenant.scope.project(), Some(&stored.user));
+        let bulkhead = self.parts.bulkheads.of(tenant.scope.project());
+        let _place = bulkhead.place(&requester).await?;
+        let look = self.parts.engine.world.retrieve_setup_intent(tenant, id);
+        match requester.within(look).await {
             Ok(found) => shown(tenant, stored.user, found),
             Err(StripeError::ResourceMissing { .. }) => Err(ServiceError::NotFound),
             Err(error) => Err(error.into()),

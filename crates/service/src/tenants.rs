@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use secrecy::SecretString;
 use time::Duration;
 
-use crate::ServiceError;
+use crate::{ServiceError, pacing::AccountName};
 
 /// How long a project is known without asking the database: changes to it reach every instance within this time.
 const FRESH: Duration = Duration::seconds(10);
@@ -25,6 +25,7 @@ pub struct Tenant {
 struct KnownProject {
     publishable_key: String,
     credentials: Credentials,
+    account_name: AccountName,
     webhook_secrets: Vec<SecretString>,
     known_since: UtcTimestamp,
 }
@@ -44,6 +45,7 @@ impl Tenant {
                 secret_key: "sk_test_simulated".into(),
                 account: None,
             },
+            account_name: AccountName::Of(billfold_domain::StripeMode::Test, scope.project().clone()),
             webhook_secrets: Vec::new(),
             known_since: UtcTimestamp::from_seconds(0),
         };
@@ -65,6 +67,11 @@ impl Tenant {
     /// The connected account that a platform's key acts for, if it is one.
     pub(crate) fn connected_account(&self) -> Option<&StripeAccountId> {
         self.project.credentials.account.as_ref()
+    }
+
+    /// The account that it works on, as calls are counted by.
+    pub(crate) fn account_name(&self) -> &AccountName {
+        &self.project.account_name
     }
 
     pub(crate) fn account<'a>(&'a self, stripe: &'a StripeClient) -> Account<'a> {
@@ -133,7 +140,13 @@ impl Tenants {
 /// What requests need of a project.
 fn known_project(project: Project, now: UtcTimestamp) -> KnownProject {
     let stripe = project.stripe;
+    let account = project.account.account.or_else(|| stripe.account.clone());
+    let account_name = match account {
+        Some(account) => AccountName::Known(project.mode, account),
+        None => AccountName::Of(project.mode, project.id),
+    };
     KnownProject {
+        account_name,
         publishable_key: stripe.publishable_key,
         webhook_secrets: stripe.webhook_secrets.live().cloned().collect(),
         credentials: Credentials {

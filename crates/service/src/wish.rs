@@ -70,6 +70,14 @@ impl Wish {
         }
     }
 
+    /// Whom it names as the one it is for.
+    pub(crate) const fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::SavePaymentMethod { user, .. } | Self::MakeSetupIntent { user } => Some(user),
+            Self::DeletePaymentMethod { owner, .. } => owner.as_ref(),
+        }
+    }
+
     /// Fulfils the wish by the operation of this name, whether this call begins it or an earlier one did.
     pub(crate) async fn fulfil<W: World>(
         self,

@@ -1,7 +1,6 @@
 //! The background's reads of Stripe: numbered, so that an older one never overwrites a newer one's result, and paced,
-//! so that a project's own calls always find room within its account's limit. Stripe limits accounts and the pace is kept by
-//! project, which is the same as long as each account serves one project. Where an operator gives one account to several, their
-//! background together may call it that many times as often.
+//! so that a project's own calls always find room within its account's limit. Stripe limits accounts and this pace is kept by
+//! project; what all calls on an account may be together is bounded where they are made.
 
 use std::time::Duration;
 

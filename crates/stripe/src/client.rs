@@ -1,6 +1,6 @@
 //! The call itself: headers, deadline, one repetition, log.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
@@ -15,11 +15,12 @@ use tracing::Instrument as _;
 use crate::{
     ClientError, ClientOptions, Credentials, IdempotencyKey, Outcome, StripeError,
     error::{NotSentReason, UnknownReason},
-    error_parse::error_of,
+    error_parse::{error_of, is_too_much_for_the_account},
     form::Form,
     options::ApiBase,
     retry::RetryPolicy,
     sending::Sending,
+    turnstile::Turnstile,
     wire::{Unreadable, read_json},
 };
 
@@ -39,6 +40,7 @@ const ACCOUNT_HEADER: HeaderName = HeaderName::from_static("stripe-account");
 const IDEMPOTENCY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("request-id");
 const SHOULD_RETRY_HEADER: HeaderName = HeaderName::from_static("stripe-should-retry");
+const RATE_LIMITED_REASON_HEADER: HeaderName = HeaderName::from_static("stripe-rate-limited-reason");
 
 /// Stripe's interface, for every account: it holds the connections, and is cheap to clone.
 #[derive(Clone, Debug)]
@@ -93,15 +95,17 @@ impl StripeClient {
         Account {
             client: self,
             credentials,
+            turnstile: None,
         }
     }
 }
 
 /// One Stripe account, as its credentials see it. Every call is one of Stripe's requests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Account<'a> {
     client: &'a StripeClient,
     pub(crate) credentials: &'a Credentials,
+    turnstile: Option<Arc<dyn Turnstile>>,
 }
 
 /// Whether a request reads, writes or deletes. Whatever writes has an idempotency key; deleting twice is deleting once.
@@ -178,6 +182,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) should_retry: Option<bool>,
     pub(crate) retry_after: Option<Duration>,
+    /// Whether a 429 is for a limit of one object's, such as so many changes of it in an hour.
+    pub(crate) limits_one_object: bool,
     pub(crate) body: Vec<u8>,
 }
 
@@ -188,9 +194,16 @@ impl Answer {
 }
 
 impl Account<'_> {
+    /// The same account, whose requests each go through the turnstile.
+    #[must_use]
+    pub fn through(self, turnstile: Arc<dyn Turnstile>) -> Self {
+        let turnstile = Some(turnstile);
+        Self { turnstile, ..self }
+    }
+
     /// Makes a call and reads its answer.
     pub(crate) async fn call<J: DeserializeOwned, T>(
-        self,
+        &self,
         call: Call<'_>,
         read: impl FnOnce(J) -> Result<T, Unreadable>,
     ) -> Result<T, StripeError> {
@@ -213,7 +226,7 @@ impl Account<'_> {
     }
 
     /// Makes a call, sending it twice at most, and gives the answer when it is a success.
-    async fn answer(self, call: &Call<'_>) -> Result<Answer, StripeError> {
+    async fn answer(&self, call: &Call<'_>) -> Result<Answer, StripeError> {
         let deadline = Instant::now() + self.client.call_timeout;
         let first = self.send(call, deadline, 1).await;
         let remaining = deadline.saturating_duration_since(Instant::now());
@@ -235,8 +248,11 @@ impl Account<'_> {
         })
     }
 
-    /// Sends a request once, and tells of it.
-    async fn send(self, call: &Call<'_>, deadline: Instant, send: u8) -> Result<Answer, StripeError> {
+    /// Sends a request once, when it is its turn, and tells of it.
+    async fn send(&self, call: &Call<'_>, deadline: Instant, send: u8) -> Result<Answer, StripeError> {
+        if let Some(turnstile) = &self.turnstile {
+            turnstile.turn().await.map_err(StripeError::NotSent)?;
+        }
         let started = Instant::now();
         let remaining = deadline.saturating_duration_since(started);
         let request = self.request(call)?.timeout(remaining);
@@ -244,10 +260,15 @@ impl Account<'_> {
         let sending = Sending::begin(call, send);
         let result = exchange(request, &mut seen).instrument(sending.span()).await;
         sending.end(&result, &seen, started.elapsed());
+        if let (Some(turnstile), Ok(answer)) = (&self.turnstile, &result)
+            && is_too_much_for_the_account(answer)
+        {
+            turnstile.refused(started);
+        }
         result
     }
 
-    fn request(self, call: &Call<'_>) -> Result<RequestBuilder, StripeError> {
+    fn request(&self, call: &Call<'_>) -> Result<RequestBuilder, StripeError> {
         let path = match call.id {
             Some(id) => call.template.replace("{id}", id),
             None => call.template.to_owned(),
@@ -308,12 +329,14 @@ async fn exchange(request: RequestBuilder, seen: &mut Seen) -> Result<Answer, St
     let retry_after = header_text(headers, &RETRY_AFTER)
         .and_then(|text| text.parse().ok())
         .map(|seconds| Duration::from_secs(seconds).min(MAXIMUM_RETRY_AFTER));
+    let limits_one_object = header_text(headers, &RATE_LIMITED_REASON_HEADER) == Some("resource-specific");
     let body = bounded_body(response, status).await?;
     let status = status.as_u16();
     Ok(Answer {
         status,
         should_retry,
         retry_after,
+        limits_one_object,
         body,
     })
 }

@@ -273,8 +273,10 @@ impl std::fmt::Display for MissingResource {
 /// What was asked too much of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateLimitReason {
-    /// The account's or the endpoint's requests in a second.
+    /// The account's or the endpoint's requests, in a second or at once: all of the account's should go slower.
     Requests,
+    /// One object, which has a limit of its own (`Stripe-Rate-Limited-Reason: resource-specific`).
+    Object,
     /// One object, on which another request is at work (`lock_timeout`).
     ObjectLocked,
 }
@@ -288,6 +290,8 @@ pub enum NotSentReason {
     ConnectTimedOut,
     /// As many calls on the account were under way as may be.
     TooManyUnderWay,
+    /// Its turn did not come in time: the account's requests go as fast as they may.
+    Paced,
 }
 
 /// What came instead of an answer that can be understood.

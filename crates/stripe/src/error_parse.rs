@@ -68,7 +68,11 @@ pub(crate) fn error_of(answer: &Answer, template: &str) -> StripeError {
         }
         429 => StripeError::RateLimited {
             retry_after: answer.retry_after,
-            reason: RateLimitReason::Requests,
+            reason: if answer.limits_one_object {
+                RateLimitReason::Object
+            } else {
+                RateLimitReason::Requests
+            },
         },
         409 => StripeError::IdempotencyKeyInUse,
         // A proxy's own page does not say that Stripe has finished.
@@ -83,6 +87,13 @@ pub(crate) fn error_of(answer: &Answer, template: &str) -> StripeError {
         },
         status => unknown(answer, UnknownReason::UnexpectedStatus { status }),
     }
+}
+
+/// Whether Stripe refuses it since the whole account sends too many, or too many at once.
+pub(crate) fn is_too_much_for_the_account(answer: &Answer) -> bool {
+    let reason = RateLimitReason::Requests;
+    answer.status == 429
+        && matches!(error_of(answer, ""), StripeError::RateLimited { reason: found, .. } if found == reason)
 }
 
 fn unknown(answer: &Answer, reason: UnknownReason) -> StripeError {

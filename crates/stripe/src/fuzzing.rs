@@ -11,6 +11,7 @@ pub fn answer(status: u16, body: &[u8]) {
         status,
         should_retry: None,
         retry_after: None,
+        limits_one_object: false,
         body: body.to_vec(),
     };
     let error = error_of(&answer, "/v1/setup_intents/{id}");

@@ -6,7 +6,8 @@
 //!
 //! Three rules hold for every call:
 //! - It ends within [`ClientOptions::call_timeout`], a second send included.
-//! - It is sent at most twice, both times with the same idempotency key.
+//! - It is sent at most twice, both times with the same idempotency key, and each time when the [`Turnstile`] of whoever
+//!   calls lets it go.
 //! - Nothing that Stripe writes for developers reaches an error's text; the `Request-Id` in the log leads to it.
 
 mod open_enum;
@@ -27,6 +28,7 @@ mod payment_methods;
 mod retry;
 mod sending;
 mod setup_intents;
+mod turnstile;
 mod webhook_endpoints;
 mod wire;
 
@@ -45,5 +47,6 @@ pub use options::{ClientError, ClientOptions};
 pub use page::StripePage;
 pub use payment_methods::{StripePaymentMethod, StripePaymentMethodKind, WalletType};
 pub use setup_intents::{NewSetupIntent, SetupIntentQuery, StripeSetupIntent};
+pub use turnstile::{Turn, Turnstile};
 pub use webhook_endpoints::{MadeWebhookEndpoint, NewWebhookEndpoint, WebhookEndpoint};
 pub use wire::StripeMetadata;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{ClientOptions, StripeError, client::Answer, error::UnknownReason};
+use crate::{
+    ClientOptions, StripeError,
+    client::Answer,
+    error::{NotSentReason, UnknownReason},
+};
 
 /// The bounds of the wait before a repetition.
 #[derive(Clone, Copy, Debug)]
@@ -58,11 +62,11 @@ fn answer_may_be_repeated(answer: &Answer, has_key: bool) -> bool {
     })
 }
 
-/// A connection that failed may succeed; a deadline that passed has left no time.
+/// A connection that failed may succeed; a deadline that passed has left no time, and who waited for a turn in vain has waited.
 fn failure_may_be_repeated(error: &StripeError) -> bool {
     matches!(
         error,
-        StripeError::NotSent(_)
+        StripeError::NotSent(NotSentReason::Unreachable | NotSentReason::ConnectTimedOut)
             | StripeError::Unknown {
                 reason: UnknownReason::Disconnected,
                 ..
@@ -87,6 +91,7 @@ mod tests {
             status,
             should_retry,
             retry_after: retry_after.map(Duration::from_secs),
+            limits_one_object: false,
             body: Vec::new(),
         })
     }

@@ -9,6 +9,7 @@ use std::{
 use billfold_auth::DevelopmentIssuer;
 use billfold_domain::{Clock as _, ProjectId, SystemClock};
 use billfold_sandbox::Sandbox;
+use billfold_service::PacingOptions;
 use billfold_store::{Database, DatabaseOptions, NewProject, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use clap::Args;
@@ -151,13 +152,18 @@ impl Dev {
                 .into());
             }
         }
+        let mut service = self.limits.service_options();
+        // The sandbox refuses nothing as too many.
+        if stripe.sandbox.is_some() {
+            service.pacing = PacingOptions::out_of_the_way();
+        }
         let api_key_pepper = api_key::pepper::of_installation(&database, &vault).await?;
         let of_metrics = database.clone();
         let application = Application::build(Settings {
             listen: self.listen,
             stripe: client_options.clone(),
             cors_origins: CorsOrigins::Any,
-            service: self.limits.service_options(),
+            service,
             operators: Some(issuer.operator_verifier_config()),
             demo: Some(Demo {
                 issuer: Arc::clone(&issuer),

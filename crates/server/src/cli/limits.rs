@@ -1,7 +1,7 @@
 //! How much a project and a user may do, on the command line.
 
 use billfold_domain::RateLimit;
-use billfold_service::{BulkheadOptions, RateLimitOptions, ServiceOptions};
+use billfold_service::{BulkheadOptions, PacingOptions, RateLimitOptions, ServiceOptions};
 use clap::Args;
 
 /// How often a project and a user may do what, and how much of an instance one project may take.
@@ -68,6 +68,23 @@ pub(super) struct LimitArguments {
         value_name = "NUMBER"
     )]
     project_concurrency: u32,
+    /// How many calls a second are made on each live account at Stripe, over all instances; 0 bounds none.
+    #[arg(
+        long,
+        env = "BILLFOLD_STRIPE_RATE_LIVE",
+        default_value_t = 100,
+        value_name = "NUMBER"
+    )]
+    stripe_rate_live: u32,
+    /// How many calls a second are made on each account in test mode, over all instances; 0 bounds none. The sandbox of dev
+    /// is called as fast as it answers.
+    #[arg(
+        long,
+        env = "BILLFOLD_STRIPE_RATE_TEST",
+        default_value_t = 25,
+        value_name = "NUMBER"
+    )]
+    stripe_rate_test: u32,
 }
 
 impl LimitArguments {
@@ -94,6 +111,11 @@ impl LimitArguments {
                 waiting: places,
                 stripe_calls: places,
                 ..BulkheadOptions::default()
+            },
+            pacing: PacingOptions {
+                live: self.stripe_rate_live,
+                test: self.stripe_rate_test,
+                ..PacingOptions::default()
             },
             ..ServiceOptions::default()
         }

@@ -52,5 +52,8 @@ pub(super) fn describe() {
     for outcome in ["stored", "duplicate", "rejected", "failed"] {
         metrics::counter!("billfold_webhooks_total", "outcome" => outcome).increment(0);
     }
+    for source in ["request", "background"] {
+        metrics::counter!("billfold_stripe_turns_missed_total", "source" => source).increment(0);
+    }
     metrics::gauge!("billfold_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }

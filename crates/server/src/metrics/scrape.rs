@@ -48,6 +48,15 @@ impl Source {
         gauge!("billfold_database_connections_in_use").set(number(connections.in_use));
         gauge!("billfold_database_connections_awaited").set(number(connections.awaited));
         gauge!("billfold_use_cases_running").set(number(self.service.running()));
+        let pacing = self.service.pacing();
+        for (source, waiting) in [
+            ("request", pacing.requests_waiting),
+            ("background", pacing.background_waiting),
+        ] {
+            gauge!("billfold_stripe_calls_waiting", "source" => source).set(number(waiting));
+        }
+        gauge!("billfold_stripe_rate_lowest").set(pacing.lowest_rate);
+        gauge!("billfold_stripe_accounts_slowed").set(number(pacing.accounts_slowed));
         self.look_into_the_database().await;
     }
 

@@ -67,7 +67,7 @@ const fn seconds(
 }
 
 /// Every metric.
-pub static METRICS: [Metric; 29] = [
+pub static METRICS: [Metric; 35] = [
     counter(
         "billfold_http_requests_total",
         &["operation", "status"],
@@ -99,6 +99,37 @@ pub static METRICS: [Metric; 29] = [
         STRIPE,
         &["endpoint"],
         "From sending a request to Stripe to its whole answer, or to giving it up, by endpoint.",
+    ),
+    gauge(
+        "billfold_stripe_calls_waiting",
+        &["source"],
+        "Calls to Stripe that wait for their turn, by what they are for: request or background.",
+    ),
+    seconds(
+        "billfold_stripe_turn_wait_seconds",
+        WAIT,
+        &["source"],
+        "How long each call to Stripe waited for its turn, by what it was for; most wait for none.",
+    ),
+    counter(
+        "billfold_stripe_turns_missed_total",
+        &["source"],
+        "Calls to Stripe that were not sent since their turn did not come in time, by what they were for.",
+    ),
+    gauge(
+        "billfold_stripe_rate_lowest",
+        &[],
+        "The rate of the account at Stripe that is slowed most, as a part of what it may be: 1 where none is.",
+    ),
+    gauge(
+        "billfold_stripe_accounts_slowed",
+        &[],
+        "Accounts at Stripe that are called slower than they may be, since Stripe refused calls as too many.",
+    ),
+    counter(
+        "billfold_stripe_rate_cuts_total",
+        &[],
+        "How often the rate of an account at Stripe was halved, since Stripe refused a call as too many.",
     ),
     counter(
         "billfold_webhooks_total",

@@ -6,7 +6,7 @@ use billfold_auth::VerifierConfig;
 use billfold_domain::{Clock as _, ProjectId};
 use billfold_sandbox::Sandbox;
 use billfold_server::application::{Application, CorsOrigins, EdgeLimits, Settings};
-use billfold_service::{RateLimitOptions, ServiceOptions};
+use billfold_service::{PacingOptions, RateLimitOptions, ServiceOptions};
 use billfold_store::{Database, DatabaseOptions, NewProject, Projects, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use billfold_test_support::{PostgresDatabase, SQLITE_IN_MEMORY_URL, SqliteFile, TcpProxy};
@@ -127,6 +127,7 @@ impl World {
             },
             service: ServiceOptions {
                 rate_limits,
+                pacing: PacingOptions::out_of_the_way(),
                 ..ServiceOptions::default()
             },
             // Long enough for a busy machine, and short enough to be waited for.

@@ -11,7 +11,7 @@ use super::{
     cases::{Task, ask},
     world::CrashingWorld,
 };
-use crate::{Service, ServiceOptions, UlidIdentifiers, engine::Engine};
+use crate::{PacingOptions, Service, ServiceOptions, UlidIdentifiers, engine::Engine};
 
 /// The one project of the trial.
 pub(super) const PROJECT: &str = "demo";
@@ -55,7 +55,10 @@ pub(super) async fn start(database: &str, stripe: &str) -> (Service, Database) {
         stripe.unwrap(),
         Arc::new(SystemClock),
         Arc::new(UlidIdentifiers),
-        ServiceOptions::default(),
+        ServiceOptions {
+            pacing: PacingOptions::out_of_the_way(),
+            ..ServiceOptions::default()
+        },
     );
     (service, database)
 }

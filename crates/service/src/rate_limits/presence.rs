@@ -38,7 +38,7 @@ impl Living {
 
     /// Takes note of what a heartbeat saw. More instances make smaller shares at once; fewer make larger ones when two
     /// heartbeats in a row agree, since all may fall silent together while the database is away.
-    fn note(&self, living: NonZeroU32) {
+    pub(crate) fn note(&self, living: NonZeroU32) {
         let before = self.seen.swap(living.get(), Ordering::Relaxed);
         self.assumed.store(living.get().max(before), Ordering::Relaxed);
     }
@@ -53,15 +53,14 @@ pub struct Presence {
 impl Service {
     /// Lets other instances know of this one, where they share limits, and returns when the first heartbeat has been tried.
     pub async fn announce(&self) -> Option<Presence> {
-        let options = self.parts.rate_limits;
-        if !options.has_shares() {
+        if !self.parts.has_shares {
             return None;
         }
         let heart = Heart {
             instances: Instances::new(self.parts.database.clone()),
             id: self.parts.engine.world.operation_name(),
             living: Arc::clone(&self.parts.living),
-            interval: options.heartbeat,
+            interval: self.parts.rate_limits.heartbeat,
         };
         heart.beat().await;
         let (stop, stopped) = watch::channel(false);
@@ -113,6 +112,7 @@ impl Heart {
             self.beat().await;
             let Some(parts) = parts.upgrade() else { return };
             parts.soft_limits.sweep(parts.engine.world.now());
+            parts.engine.world.pacers.sweep();
         }
         if let Err(error) = self.instances.leave(&self.id).await {
             tracing::warn!(%error, "the instance could not take its leave; the others will miss it");

@@ -13,4 +13,5 @@ mod secrecy_and_log;
 mod setup_intents;
 mod support;
 mod transport;
+mod turnstile;
 mod webhook_endpoints;

@@ -6,7 +6,9 @@ use billfold_auth::DevelopmentIssuer;
 use billfold_domain::Clock as _;
 use billfold_sandbox::Sandbox;
 use billfold_server::application::{Application, CorsOrigins, EdgeLimits, Settings};
-use billfold_service::{BulkheadOptions, RateLimitOptions, ServiceOptions, WebhookWorkerOptions};
+use billfold_service::{
+    BulkheadOptions, PacingOptions, RateLimitOptions, ServiceOptions, WebhookWorkerOptions,
+};
 use billfold_store::{NewProject, StripeCredentials, WebhookSecrets};
 use billfold_stripe::ClientOptions;
 use secrecy::SecretString;
@@ -44,6 +46,7 @@ impl Server {
                 patience: Duration::from_mins(1),
                 ..BulkheadOptions::default()
             },
+            pacing: PacingOptions::out_of_the_way(),
             cors_origins: CorsOrigins::Listed(vec![origin(PAGE_ORIGIN)]),
             edge: EdgeLimits::default(),
             call_timeout: Duration::from_secs(20),
@@ -77,6 +80,7 @@ pub(crate) struct ServerBuilder {
     maximum_payment_methods: u32,
     rate_limits: RateLimitOptions,
     bulkheads: BulkheadOptions,
+    pacing: PacingOptions,
     cors_origins: CorsOrigins,
     edge: EdgeLimits,
     call_timeout: Duration,
@@ -113,6 +117,12 @@ impl ServerBuilder {
     /// How much of the server one project may take.
     pub(crate) fn bulkheads(mut self, options: BulkheadOptions) -> Self {
         self.bulkheads = options;
+        self
+    }
+
+    /// How fast accounts at Stripe are called. Without this: as fast as they answer.
+    pub(crate) fn pacing(mut self, options: PacingOptions) -> Self {
+        self.pacing = options;
         self
     }
 
@@ -193,6 +203,7 @@ impl ServerBuilder {
                 maximum_payment_methods: self.maximum_payment_methods,
                 rate_limits: self.rate_limits,
                 bulkheads: self.bulkheads,
+                pacing: self.pacing,
                 deletion_settles_after: Duration::ZERO,
             },
             cors_origins: self.cors_origins,

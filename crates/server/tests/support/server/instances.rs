@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use billfold_server::application::{Application, Settings};
-use billfold_service::{RateLimitOptions, ServiceOptions};
+use billfold_service::{PacingOptions, RateLimitOptions, ServiceOptions};
 use billfold_stripe::ClientOptions;
 
 use super::{
@@ -22,6 +22,7 @@ impl Server {
             },
             service: ServiceOptions {
                 rate_limits,
+                pacing: PacingOptions::out_of_the_way(),
                 ..ServiceOptions::default()
             },
             clock: Arc::clone(&self.clock) as Arc<dyn billfold_domain::Clock>,

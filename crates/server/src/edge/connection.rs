@@ -73,7 +73,7 @@ impl Connection {
     /// Bytes have arrived, and end a head or do not. Says whether more may.
     pub(super) fn received(&self, bytes: usize, ends_head: bool) -> bool {
         if self.handling.get() || self.answer_waits_since.get().is_some() {
-            // They belong to the request's body, which its reader bounds, or wait for their turn: of heads, one.
+            // They belong to the request's body, which its reader bounds, or wait for their turn, once a head is among them.
             let room = self.room_ahead.get();
             let left = room.map(|room| if ends_head { 0 } else { room.saturating_sub(bytes) });
             self.room_ahead.set(left);

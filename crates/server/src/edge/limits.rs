@@ -39,6 +39,10 @@ impl EdgeLimits {
     /// which the HTTP library, when it has no use for them yet, asks for its turn again and again without rest.
     pub(super) const BYTES_AT_ONCE: usize = 32 * 1024;
 
+    /// How many requests that come together are parsed before they are looked at. More than one, so that a body that comes with its
+    /// head, an empty line in it or not, is there when its request is refused, and the connection can go on.
+    pub(super) const HEADS_AT_ONCE: usize = 4;
+
     /// How much of a body is taken in at least before it is looked at, however many empty lines are in it. In bytes. So many may
     /// be requests that follow the body, a few dozen at most.
     pub(super) const LOOK_AFTER_BYTES: usize = 512;

@@ -1,7 +1,7 @@
 //! How the server meets its clients: those that are slow, many, or hostile too.
 //!
 //! The HTTP library reads requests and refuses the malformed ones. What it has no word for is here: how long a head, an
-//! answer and a pause may take on every request of a connection, and that it takes its requests one by one (`connection`,
+//! answer and a pause may take on every request of a connection, and that it takes its requests a few at a time (`connection`,
 //! `stream`, `head_end`), how many connections there may be (`places`), and what every answer says beside its content (`exchange`, `cors`).
 
 mod connection;

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use actix_web::web::BytesMut;
+use actix_web::web::{Buf as _, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -25,16 +25,17 @@ const HEAD_TOOK_TOO_LONG: &[u8] =
 
 /// A TCP stream that tells its connection what it does.
 ///
-/// Requests that come together are handed on one after the other. The HTTP library would parse all of them at once, and a parsed
-/// one takes hundreds of times the memory of the twenty bytes in which it can be sent.
+/// Requests that come together are handed on a few at a time. The HTTP library would parse all of them at once, and a parsed one
+/// takes hundreds of times the memory of the twenty bytes in which it can be sent.
 pub(super) struct Stream {
     socket: TcpStream,
     connection: Rc<Connection>,
     head_end: HeadEnd,
-    /// What came together with the head that was handed on last.
+    /// What came together with the heads that were handed on last.
     held: BytesMut,
-    /// How much has been handed on since the dispatcher last looked at anything.
+    /// How many bytes, and how many ends of heads, have been handed on since the dispatcher last looked at anything.
     taken_at_once: usize,
+    heads_at_once: usize,
     /// The dispatcher reads for as long as there is something. Now it is to look first, and to come again.
     is_to_look: bool,
 }
@@ -47,6 +48,7 @@ impl Stream {
             head_end: HeadEnd::default(),
             held: BytesMut::new(),
             taken_at_once: 0,
+            heads_at_once: 0,
             is_to_look: false,
         }
     }
@@ -56,31 +58,55 @@ impl Stream {
         &self.connection
     }
 
-    /// Fills the buffer, up to the end of a head at most. Says with how many bytes, and whether they end one.
-    fn take(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<(usize, bool)>> {
+    /// Fills the buffer, up to the end of the last head that is handed on at once. Says with how many bytes.
+    fn take(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         if self.held.is_empty() {
             let before = buffer.filled().len();
             ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
             let arrived = &buffer.filled()[before..];
-            let end = self.head_end.find(arrived);
-            let bytes = end.unwrap_or(arrived.len());
+            let bytes = self.handed_on(arrived);
             self.held.extend_from_slice(&arrived[bytes..]);
             buffer.set_filled(before + bytes);
-            return Poll::Ready(Ok((bytes, end.is_some())));
+            return Poll::Ready(Ok(bytes));
         }
-        let room = self.held.len().min(buffer.remaining());
-        let end = self.head_end.find(&self.held[..room]);
-        let bytes = end.unwrap_or(room);
-        buffer.put_slice(&self.held.split_to(bytes));
-        if self.held.is_empty() {
-            // The rest of an emptied one would still take its memory.
-            self.held = BytesMut::new();
+        let held = std::mem::take(&mut self.held);
+        let room = held.len().min(buffer.remaining());
+        let bytes = self.handed_on(&held[..room]);
+        buffer.put_slice(&held[..bytes]);
+        // What is left when all has gone would still take its memory.
+        self.held = if bytes < held.len() {
+            let mut rest = held;
+            rest.advance(bytes);
+            rest
+        } else {
+            BytesMut::new()
+        };
+        Poll::Ready(Ok(bytes))
+    }
+
+    /// How many of the bytes are handed on now, and notes whether the dispatcher is to look before there is more.
+    fn handed_on(&mut self, bytes: &[u8]) -> usize {
+        let mut end = 0;
+        while let Some(length) = self.head_end.find(&bytes[end..]) {
+            end += length;
+            self.heads_at_once += 1;
+            // A body may be full of what looks like the end of a head.
+            let is_enough =
+                !self.connection.reads_body() || self.taken_at_once + end >= EdgeLimits::LOOK_AFTER_BYTES;
+            if is_enough && self.heads_at_once >= EdgeLimits::HEADS_AT_ONCE {
+                self.is_to_look = true;
+                return end;
+            }
         }
-        Poll::Ready(Ok((bytes, end.is_some())))
+        self.is_to_look = self.taken_at_once + bytes.len() >= EdgeLimits::BYTES_AT_ONCE;
+        bytes.len()
+    }
+
+    /// The dispatcher looks now at what it has.
+    fn looked_at(&mut self) {
+        self.is_to_look = false;
+        self.taken_at_once = 0;
+        self.heads_at_once = 0;
     }
 }
 
@@ -91,8 +117,7 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.is_to_look {
-            self.is_to_look = false;
-            self.taken_at_once = 0;
+            self.looked_at();
             // Without anything more the socket says when to come again.
             if !self.held.is_empty() || self.socket.poll_read_ready(context).is_ready() {
                 context.waker().wake_by_ref();
@@ -102,17 +127,14 @@ impl AsyncRead for Stream {
         if !self.connection.has_room(context.waker()) {
             return Poll::Pending;
         }
-        let Poll::Ready(taken) = self.take(context, buffer) else {
-            self.taken_at_once = 0;
+        let heads_before = self.heads_at_once;
+        let Poll::Ready(bytes) = self.take(context, buffer) else {
+            self.looked_at();
             return Poll::Pending;
         };
-        let (bytes, ends_head) = taken?;
+        let bytes = bytes?;
         self.taken_at_once += bytes;
-        // A body may be full of what looks like the end of a head.
-        let looks = ends_head
-            && (!self.connection.reads_body() || self.taken_at_once >= EdgeLimits::LOOK_AFTER_BYTES);
-        self.is_to_look = looks || self.taken_at_once >= EdgeLimits::BYTES_AT_ONCE;
-        if bytes > 0 && !self.connection.received(bytes, ends_head) {
+        if bytes > 0 && !self.connection.received(bytes, self.heads_at_once > heads_before) {
             return Poll::Ready(Err(io::Error::other("more arrives than anyone reads")));
         }
         Poll::Ready(Ok(()))
@@ -202,13 +224,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_that_come_together_are_handed_on_one_by_one() {
+    async fn requests_that_come_together_are_handed_on_a_few_at_a_time() {
         let (mut client, mut stream) = connected().await;
         let request = "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n";
         let sent = request.repeat(3_000);
         let (written, ()) = tokio::join!(client.write_all(sent.as_bytes()), async {
-            for _ in 0..3_000 {
-                assert_eq!(until_next_look(&mut stream).await, request.as_bytes());
+            let mut handed_on = 0;
+            while handed_on < 3_000 {
+                let taken = until_next_look(&mut stream).await;
+                let heads = taken.len() / request.len();
+                assert_eq!(taken, request.repeat(heads).as_bytes());
+                assert!((1..=EdgeLimits::HEADS_AT_ONCE).contains(&heads), "{heads}");
+                handed_on += heads;
             }
         });
         written.expect("all is taken");
@@ -220,16 +247,17 @@ mod tests {
     async fn what_comes_beside_a_request_waits_until_it_is_handled() {
         let (mut client, mut stream) = connected().await;
         let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        let few = request.repeat(EdgeLimits::HEADS_AT_ONCE);
         client
-            .write_all(request.repeat(4).as_bytes())
+            .write_all(few.repeat(3).as_bytes())
             .await
             .expect("it is taken");
-        assert_eq!(until_next_look(&mut stream).await, request.as_bytes());
+        assert_eq!(until_next_look(&mut stream).await, few.as_bytes());
         let handling = Rc::clone(stream.connection()).handle(0);
         assert_eq!(
             until_next_look(&mut stream).await,
-            request.as_bytes(),
-            "one is at hand"
+            few.as_bytes(),
+            "the next are at hand"
         );
         let mut space = [0; 1024];
         let mut buffer = ReadBuf::new(&mut space);
@@ -239,8 +267,14 @@ mod tests {
             assert!(read.is_pending(), "{:?}", buffer.filled());
         }
         drop(handling);
-        for _ in 0..2 {
-            assert_eq!(until_next_look(&mut stream).await, request.as_bytes());
-        }
+        assert_eq!(until_next_look(&mut stream).await, few.as_bytes());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_comes_with_its_head_is_handed_on_with_it() {
+        let (mut client, mut stream) = connected().await;
+        let request = "POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\n{\"id\":1}";
+        client.write_all(request.as_bytes()).await.expect("it is taken");
+        assert_eq!(until_next_look(&mut stream).await, request.as_bytes());
     }
 }

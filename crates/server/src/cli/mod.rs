@@ -181,7 +181,7 @@ pub async fn run() -> ExitCode {
 
 async fn perform(command: Command, inspector: Option<Inspector>) -> ExitCode {
     let done = match command {
-        Command::Dev(dev) => dev.run(inspector.unwrap_or_default()).await,
+        Command::Dev(dev) => Box::pin(dev.run(inspector.unwrap_or_default())).await,
         Command::Serve(serve) => serve.run().await,
         Command::Migrate(migrate) => migrate.run().await,
         Command::Project(project) => Box::pin(project.run()).await,

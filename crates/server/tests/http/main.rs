@@ -42,6 +42,7 @@ mod sealed_secrets;
 mod setup_intents;
 mod stripe_faults;
 mod stripe_faults_on_reads;
+mod stripe_pacing;
 mod sweep;
 mod sweep_in_the_background;
 mod sweep_reports;

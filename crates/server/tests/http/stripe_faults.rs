@@ -79,7 +79,7 @@ fn of_user<'a>(objects: &'a [Value], user: &str) -> Vec<&'a Value> {
 }
 
 /// Exactly one customer, one setup intent that succeeded and one attached method are this user's.
-async fn assert_one_effect(stripe: &StripeAccount, user: &str, id: &str, context: &str) {
+pub(crate) async fn assert_one_effect(stripe: &StripeAccount, user: &str, id: &str, context: &str) {
     let customers = stripe.customers().await;
     let customers = of_user(&customers, user);
     assert_eq!(customers.len(), 1, "{context}: {customers:?}");

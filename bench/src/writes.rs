@@ -4,6 +4,7 @@
 //! answer, less the time in which at least one of the calls that it caused was under way. A proxy before the stand-in for
 //! Stripe notes those, so the way to it and back is counted as Billfold's.
 
+mod commits;
 mod figures;
 mod overhead;
 mod stage;
@@ -47,6 +48,9 @@ pub(crate) async fn measure(bench: &Bench<'_>) -> Result<Vec<WriteFigures>, Benc
         tell(&format!("writes, round {round} of {}…", bench.options.rounds));
         for (stage, figures) in stages.iter_mut().zip(&mut figures) {
             let mut measured = WriteFigures::new(stage.name);
+            if stage.is_postgres() {
+                measured.commits.push(commits::time(bench).await?);
+            }
             stage.round(bench, time, &mut measured).await?;
             webhooks::measure(bench, stage, time, &mut measured.webhooks).await?;
             if round > 0 {
@@ -126,7 +130,13 @@ impl Stage {
         let mut done = fast.done(&outcome);
         drop(bench.stripe.take_calls());
         let paced = acting(left);
+        let before = commits::written(bench).await?;
         let outcome = generator::run(plan, Arc::clone(&paced) as _).await?;
+        if self.is_postgres() {
+            let written = u32::try_from(commits::written(bench).await? - before)?;
+            let number = u32::try_from(outcome.answers.len())?;
+            measured.commits.push(f64::from(written) / f64::from(number));
+        }
         let charged = charge(&outcome, &paced.items, &bench.stripe.take_calls());
         measured.add(&charged);
         done.append(&mut paced.done(&outcome));

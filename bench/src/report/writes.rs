@@ -16,14 +16,22 @@ impl Report {
     pub(super) fn write_writes(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
-            "\n| ms at {:.0} % of the rate | requests/s | calls to Stripe | overhead p50 | p99 | p99.9 | Stripe's time p50 | p99 \
-             | whole p50 | p99 | p99.9 | server CPU µs | database CPU µs |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+            "\n| ms at {:.0} % of the rate | requests/s | calls to Stripe | commits | overhead p50 | p99 | p99.9 | Stripe's time p50 | p99 \
+             | whole p50 | p99 | p99.9 | server CPU µs | database CPU µs |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
             SHARE * 100.0
         )?;
         for writes in &self.writes {
             for (name, figures) in actions(writes) {
                 write_action(text, &format!("{name}, {}", writes.database), figures)?;
             }
+        }
+        for writes in self.writes.iter().filter(|writes| !writes.commits.p50.is_empty()) {
+            let [median, high, _] = all(&writes.commits);
+            writeln!(
+                text,
+                "\nOne commit of one row in {}, with nothing else under way: {median} ms (p50), {high} ms (p99).",
+                writes.database
+            )?;
         }
         writeln!(
             text,
@@ -47,6 +55,10 @@ impl Report {
     }
 }
 
+fn tenths(values: &[f64]) -> String {
+    spread(values, |value| format!("{value:.1}"))
+}
+
 fn actions(writes: &WriteFigures) -> [(&'static str, &ActionFigures); 3] {
     [
         ("create, a user's first", &writes.first),
@@ -59,9 +71,10 @@ fn write_action(text: &mut String, name: &str, figures: &ActionFigures) -> std::
     let [stripe_median, stripe_high, _] = all(&figures.stripe);
     writeln!(
         text,
-        "| {name} | {} | {} | {} | {stripe_median} | {stripe_high} | {} | {} | {} |",
+        "| {name} | {} | {} | {} | {} | {stripe_median} | {stripe_high} | {} | {} | {} |",
         whole(&figures.rate),
-        spread(&figures.calls, |value| format!("{value:.1}")),
+        tenths(&figures.calls),
+        tenths(&figures.commits),
         all(&figures.own).join(" | "),
         all(&figures.times).join(" | "),
         whole(&figures.server_cpu),

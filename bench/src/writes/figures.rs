@@ -17,6 +17,8 @@ pub(crate) struct WriteFigures {
     pub(crate) delete: ActionFigures,
     /// Taking Stripe's webhooks in, each a new event.
     pub(crate) webhooks: WebhookFigures,
+    /// One commit of one row, with nothing else under way; in PostgreSQL only.
+    pub(crate) commits: Percentiles,
 }
 
 impl WriteFigures {
@@ -28,6 +30,7 @@ impl WriteFigures {
             next: ActionFigures::default(),
             delete: ActionFigures::default(),
             webhooks: WebhookFigures::default(),
+            commits: Percentiles::default(),
         }
     }
 
@@ -37,6 +40,7 @@ impl WriteFigures {
         self.next.append(round.next);
         self.delete.append(round.delete);
         self.webhooks.append(round.webhooks);
+        self.commits.append(round.commits);
     }
 }
 
@@ -57,6 +61,8 @@ pub(crate) struct ActionFigures {
     pub(crate) own: Percentiles,
     /// Calls to Stripe for each request.
     pub(crate) calls: Vec<f64>,
+    /// Transactions that wrote for each request, those of the background included; in PostgreSQL only.
+    pub(crate) commits: Vec<f64>,
 }
 
 impl ActionFigures {
@@ -79,6 +85,7 @@ impl ActionFigures {
         self.stripe.append(round.stripe);
         self.own.append(round.own);
         self.calls.append(&mut round.calls);
+        self.commits.append(&mut round.commits);
     }
 }
 

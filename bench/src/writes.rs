@@ -7,12 +7,16 @@
 mod commits;
 mod figures;
 mod overhead;
+mod profile;
 mod stage;
 mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use self::figures::{ActionFigures, WriteFigures};
+pub(crate) use self::{
+    figures::{ActionFigures, WriteFigures},
+    profile::Share,
+};
 use self::{
     overhead::charge,
     stage::{Acting, Action, Item, Stage},
@@ -40,6 +44,7 @@ const KEPT: usize = 200;
 
 /// Measures every write on PostgreSQL and on SQLite, turn by turn.
 pub(crate) async fn measure(bench: &Bench<'_>) -> Result<Vec<WriteFigures>, BenchError> {
+    profile::begin(bench).await?;
     let mut stages = [Stage::on_postgres(bench).await?, Stage::on_sqlite(bench).await?];
     let mut figures: Vec<WriteFigures> = stages.iter().map(|stage| WriteFigures::new(stage.name)).collect();
     // The first round warms up and is not counted.
@@ -131,11 +136,13 @@ impl Stage {
         drop(bench.stripe.take_calls());
         let paced = acting(left);
         let before = commits::written(bench).await?;
+        profile::reset(bench).await?;
         let outcome = generator::run(plan, Arc::clone(&paced) as _).await?;
         if self.is_postgres() {
             let written = u32::try_from(commits::written(bench).await? - before)?;
             let number = u32::try_from(outcome.answers.len())?;
             measured.commits.push(f64::from(written) / f64::from(number));
+            measured.profile = profile::take(bench, number).await?;
         }
         let charged = charge(&outcome, &paced.items, &bench.stripe.take_calls());
         measured.add(&charged);

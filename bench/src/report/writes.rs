@@ -8,8 +8,11 @@ use super::{
 };
 use crate::{
     reads::SHARE,
-    writes::{ActionFigures, WriteFigures},
+    writes::{ActionFigures, Share, WriteFigures},
 };
+
+/// How many statements of a write are shown.
+const STATEMENTS: usize = 5;
 
 impl Report {
     /// Saving and deleting, then webhooks.
@@ -33,6 +36,7 @@ impl Report {
                 writes.database
             )?;
         }
+        self.write_profiles(text)?;
         writeln!(
             text,
             "\n| webhooks | acknowledged a second | p50 ms at {:.0} % of that | p99 | p99.9 | server CPU µs | database CPU µs |\n\
@@ -50,6 +54,29 @@ impl Report {
                 whole(&figures.server_cpu),
                 whole(&figures.database_cpu),
             )?;
+        }
+        Ok(())
+    }
+
+    /// What takes the most of the database's time.
+    fn write_profiles(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(
+            text,
+            "\n| statements of a write that take the most | a request | ms each | ms a request |\n|---|---|---|---|"
+        )?;
+        for (name, figures) in self.writes.iter().flat_map(actions) {
+            for share in figures.profile.dearest(STATEMENTS) {
+                let Share {
+                    statement,
+                    calls,
+                    milliseconds,
+                } = share;
+                let sum = calls * milliseconds;
+                writeln!(
+                    text,
+                    "| {name}: {statement} | {calls:.1} | {milliseconds:.2} | {sum:.2} |"
+                )?;
+            }
         }
         Ok(())
     }

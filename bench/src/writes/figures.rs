@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::overhead::Charged;
+use super::{overhead::Charged, profile::Profile};
 use crate::report::Percentiles;
 
 /// What was measured on one database.
@@ -63,6 +63,8 @@ pub(crate) struct ActionFigures {
     pub(crate) calls: Vec<f64>,
     /// Transactions that wrote for each request, those of the background included; in PostgreSQL only.
     pub(crate) commits: Vec<f64>,
+    /// What its statements take of the database's time; in PostgreSQL only.
+    pub(crate) profile: Profile,
 }
 
 impl ActionFigures {
@@ -86,6 +88,7 @@ impl ActionFigures {
         self.own.append(round.own);
         self.calls.append(&mut round.calls);
         self.commits.append(&mut round.commits);
+        self.profile.append(round.profile);
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) use self::{
     profile::Share,
 };
 use self::{
-    overhead::charge,
+    overhead::{Charged, charge},
     stage::{Acting, Action, Item, Stage},
 };
 use crate::{
@@ -94,7 +94,8 @@ impl Stage {
         Ok(())
     }
 
-    /// As fast as can be with two thirds of the items at most, then at a share of that rate. Gives those that were done.
+    /// As fast as can be with half of the items at most, then at a share of that rate, then one at a time. Gives those that
+    /// were done.
     async fn act(
         &self,
         bench: &Bench<'_>,
@@ -103,7 +104,8 @@ impl Stage {
         time: Duration,
         measured: &mut ActionFigures,
     ) -> Result<Vec<Item>, BenchError> {
-        let left = items.split_off(items.len() * 2 / 3);
+        let mut left = items.split_off(items.len() / 2);
+        let alone = left.split_off(left.len() * 2 / 3);
         let plan = Plan {
             port: self.instance.port,
             connections: CONNECTIONS,
@@ -127,7 +129,7 @@ impl Stage {
             .database_cpu
             .push(each(database, self.database_cpu(bench)?));
         measured.rate.push(outcome.rate());
-        let plan = Plan {
+        let at_share = Plan {
             connections: PACED_CONNECTIONS,
             pace: Pace::ASecond(outcome.rate() * SHARE),
             ..plan
@@ -137,7 +139,7 @@ impl Stage {
         let paced = acting(left);
         let before = commits::written(bench).await?;
         profile::reset(bench).await?;
-        let outcome = generator::run(plan, Arc::clone(&paced) as _).await?;
+        let outcome = generator::run(at_share, Arc::clone(&paced) as _).await?;
         if self.is_postgres() {
             let written = u32::try_from(commits::written(bench).await? - before)?;
             let number = u32::try_from(outcome.answers.len())?;
@@ -147,6 +149,15 @@ impl Stage {
         let charged = charge(&outcome, &paced.items, &bench.stripe.take_calls());
         measured.add(&charged);
         done.append(&mut paced.done(&outcome));
+        let one_by_one = Plan {
+            connections: 1,
+            ..plan
+        };
+        let alone = acting(alone);
+        let outcome = generator::run(one_by_one, Arc::clone(&alone) as _).await?;
+        let charged = charge(&outcome, &alone.items, &bench.stripe.take_calls());
+        measured.alone.push(charged.iter().map(Charged::own).collect());
+        done.append(&mut alone.done(&outcome));
         Ok(done)
     }
 }

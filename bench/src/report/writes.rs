@@ -19,8 +19,8 @@ impl Report {
     pub(super) fn write_writes(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
-            "\n| ms at {:.0} % of the rate | requests/s | calls to Stripe | commits | overhead p50 | p99 | p99.9 | Stripe's time p50 | p99 \
-             | whole p50 | p99 | p99.9 | server CPU µs | database CPU µs |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+            "\n| ms at {:.0} % of the rate | requests/s | calls to Stripe | commits | overhead p50 | p99 | p99.9 | one at a time: overhead p50 | p99 | Stripe's time p50 | p99 \
+             | whole p50 | p99 | p99.9 | server CPU µs | database CPU µs |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
             SHARE * 100.0
         )?;
         for writes in &self.writes {
@@ -96,9 +96,10 @@ fn actions(writes: &WriteFigures) -> [(&'static str, &ActionFigures); 3] {
 
 fn write_action(text: &mut String, name: &str, figures: &ActionFigures) -> std::fmt::Result {
     let [stripe_median, stripe_high, _] = all(&figures.stripe);
+    let [alone_median, alone_high, _] = all(&figures.alone);
     writeln!(
         text,
-        "| {name} | {} | {} | {} | {} | {stripe_median} | {stripe_high} | {} | {} | {} |",
+        "| {name} | {} | {} | {} | {} | {alone_median} | {alone_high} | {stripe_median} | {stripe_high} | {} | {} | {} |",
         whole(&figures.rate),
         tenths(&figures.calls),
         tenths(&figures.commits),

@@ -59,6 +59,8 @@ pub(crate) struct ActionFigures {
     pub(crate) stripe: Percentiles,
     /// The rest: Billfold's own.
     pub(crate) own: Percentiles,
+    /// Billfold's own, one request at a time.
+    pub(crate) alone: Percentiles,
     /// Calls to Stripe for each request.
     pub(crate) calls: Vec<f64>,
     /// Transactions that wrote for each request, those of the background included; in PostgreSQL only.
@@ -86,6 +88,7 @@ impl ActionFigures {
         self.times.append(round.times);
         self.stripe.append(round.stripe);
         self.own.append(round.own);
+        self.alone.append(round.alone);
         self.calls.append(&mut round.calls);
         self.commits.append(&mut round.commits);
         self.profile.append(round.profile);

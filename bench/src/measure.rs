@@ -81,6 +81,9 @@ async fn start_postgres(options: &Options) -> Result<PostgresServer, BenchError>
         .with("autovacuum", "on")
         .with("shared_buffers", "512MB")
         .with("max_wal_size", "4GB")
+        // Nothing is counted until the writes are measured.
+        .with("shared_preload_libraries", "pg_stat_statements")
+        .with("pg_stat_statements.track", "none")
         .with("maintenance_work_mem", "256MB");
     Ok(PostgresServer::start_private(settings).await?)
 }

@@ -7,7 +7,7 @@ use billfold_test_support::APPLICATION_ROLE;
 use crate::{
     BenchError,
     collector::Collector,
-    data, load, machine,
+    data, http, load, machine,
     measure::{Bench, each, round_length},
     memory::mebibytes,
     program::{Instance, Program},
@@ -142,7 +142,9 @@ pub(crate) async fn compare(
             program = program.sending_spans_to(collector.port);
         }
         let started = program.serve_without(&database, bench.issuer, variant.left_out);
-        instances.push(started.await?);
+        let instance = started.await?;
+        require_as_told(&instance, workload, variant).await?;
+        instances.push(instance);
     }
     let mut figures = PartFigures {
         name: workload.name.clone(),
@@ -174,6 +176,29 @@ pub(crate) async fn compare(
         figures.memory.push(mebibytes(peak));
     }
     Ok(figures)
+}
+
+/// Fails where a stranger is answered by an instance that looks at tokens, or refused by one that does not: the binary then
+/// lacks the feature, and its parts would be compared with themselves.
+async fn require_as_told(
+    instance: &Instance,
+    workload: &Workload,
+    variant: &Variant,
+) -> Result<(), BenchError> {
+    let expected = if variant.left_out.contains(&Part::Tokens) {
+        200
+    } else {
+        401
+    };
+    let status = http::get(instance.port, &workload.path, None).await?.status;
+    if status == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: a request without a token is answered by {status}, not {expected}: was the binary built with --features measure-parts?",
+        variant.name
+    )
+    .into())
 }
 
 impl PartFigures {

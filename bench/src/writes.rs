@@ -4,16 +4,21 @@
 //! answer, less the time in which at least one of the calls that it caused was under way. A proxy before the stand-in for
 //! Stripe notes those, so the way to it and back is counted as Billfold's.
 
+mod commits;
 mod figures;
 mod overhead;
+mod profile;
 mod stage;
 mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use self::figures::{ActionFigures, WriteFigures};
+pub(crate) use self::{
+    figures::{ActionFigures, WriteFigures},
+    profile::Share,
+};
 use self::{
-    overhead::charge,
+    overhead::{Charged, charge},
     stage::{Acting, Action, Item, Stage},
 };
 use crate::{
@@ -39,6 +44,7 @@ const KEPT: usize = 200;
 
 /// Measures every write on PostgreSQL and on SQLite, turn by turn.
 pub(crate) async fn measure(bench: &Bench<'_>) -> Result<Vec<WriteFigures>, BenchError> {
+    profile::begin(bench).await?;
     let mut stages = [Stage::on_postgres(bench).await?, Stage::on_sqlite(bench).await?];
     let mut figures: Vec<WriteFigures> = stages.iter().map(|stage| WriteFigures::new(stage.name)).collect();
     // The first round warms up and is not counted.
@@ -47,6 +53,9 @@ pub(crate) async fn measure(bench: &Bench<'_>) -> Result<Vec<WriteFigures>, Benc
         tell(&format!("writes, round {round} of {}…", bench.options.rounds));
         for (stage, figures) in stages.iter_mut().zip(&mut figures) {
             let mut measured = WriteFigures::new(stage.name);
+            if stage.is_postgres() {
+                measured.commits.push(commits::time(bench).await?);
+            }
             stage.round(bench, time, &mut measured).await?;
             webhooks::measure(bench, stage, time, &mut measured.webhooks).await?;
             if round > 0 {
@@ -85,7 +94,8 @@ impl Stage {
         Ok(())
     }
 
-    /// As fast as can be with two thirds of the items at most, then at a share of that rate. Gives those that were done.
+    /// As fast as can be with half of the items at most, then at a share of that rate, then one at a time. Gives those that
+    /// were done.
     async fn act(
         &self,
         bench: &Bench<'_>,
@@ -94,7 +104,8 @@ impl Stage {
         time: Duration,
         measured: &mut ActionFigures,
     ) -> Result<Vec<Item>, BenchError> {
-        let left = items.split_off(items.len() * 2 / 3);
+        let mut left = items.split_off(items.len() / 2);
+        let alone = left.split_off(left.len() * 2 / 3);
         let plan = Plan {
             port: self.instance.port,
             connections: CONNECTIONS,
@@ -118,7 +129,7 @@ impl Stage {
             .database_cpu
             .push(each(database, self.database_cpu(bench)?));
         measured.rate.push(outcome.rate());
-        let plan = Plan {
+        let at_share = Plan {
             connections: PACED_CONNECTIONS,
             pace: Pace::ASecond(outcome.rate() * SHARE),
             ..plan
@@ -126,10 +137,27 @@ impl Stage {
         let mut done = fast.done(&outcome);
         drop(bench.stripe.take_calls());
         let paced = acting(left);
-        let outcome = generator::run(plan, Arc::clone(&paced) as _).await?;
+        let before = commits::written(bench).await?;
+        profile::reset(bench).await?;
+        let outcome = generator::run(at_share, Arc::clone(&paced) as _).await?;
+        if self.is_postgres() {
+            let written = u32::try_from(commits::written(bench).await? - before)?;
+            let number = u32::try_from(outcome.answers.len())?;
+            measured.commits.push(f64::from(written) / f64::from(number));
+            measured.profile = profile::take(bench, number).await?;
+        }
         let charged = charge(&outcome, &paced.items, &bench.stripe.take_calls());
         measured.add(&charged);
         done.append(&mut paced.done(&outcome));
+        let one_by_one = Plan {
+            connections: 1,
+            ..plan
+        };
+        let alone = acting(alone);
+        let outcome = generator::run(one_by_one, Arc::clone(&alone) as _).await?;
+        let charged = charge(&outcome, &alone.items, &bench.stripe.take_calls());
+        measured.alone.push(charged.iter().map(Charged::own).collect());
+        done.append(&mut alone.done(&outcome));
         Ok(done)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::overhead::Charged;
+use super::{overhead::Charged, profile::Profile};
 use crate::report::Percentiles;
 
 /// What was measured on one database.
@@ -17,6 +17,8 @@ pub(crate) struct WriteFigures {
     pub(crate) delete: ActionFigures,
     /// Taking Stripe's webhooks in, each a new event.
     pub(crate) webhooks: WebhookFigures,
+    /// One commit of one row, with nothing else under way; in PostgreSQL only.
+    pub(crate) commits: Percentiles,
 }
 
 impl WriteFigures {
@@ -28,6 +30,7 @@ impl WriteFigures {
             next: ActionFigures::default(),
             delete: ActionFigures::default(),
             webhooks: WebhookFigures::default(),
+            commits: Percentiles::default(),
         }
     }
 
@@ -37,6 +40,7 @@ impl WriteFigures {
         self.next.append(round.next);
         self.delete.append(round.delete);
         self.webhooks.append(round.webhooks);
+        self.commits.append(round.commits);
     }
 }
 
@@ -55,8 +59,14 @@ pub(crate) struct ActionFigures {
     pub(crate) stripe: Percentiles,
     /// The rest: Billfold's own.
     pub(crate) own: Percentiles,
+    /// Billfold's own, one request at a time.
+    pub(crate) alone: Percentiles,
     /// Calls to Stripe for each request.
     pub(crate) calls: Vec<f64>,
+    /// Transactions that wrote for each request, those of the background included; in PostgreSQL only.
+    pub(crate) commits: Vec<f64>,
+    /// What its statements take of the database's time; in PostgreSQL only.
+    pub(crate) profile: Profile,
 }
 
 impl ActionFigures {
@@ -78,7 +88,10 @@ impl ActionFigures {
         self.times.append(round.times);
         self.stripe.append(round.stripe);
         self.own.append(round.own);
+        self.alone.append(round.alone);
         self.calls.append(&mut round.calls);
+        self.commits.append(&mut round.commits);
+        self.profile.append(round.profile);
     }
 }
 

@@ -91,6 +91,11 @@ impl Stage {
         self.instance.process_id()
     }
 
+    /// Whether its database is in PostgreSQL.
+    pub(super) const fn is_postgres(&self) -> bool {
+        self.sqlite.is_none()
+    }
+
     /// The processor time of PostgreSQL. SQLite works in the server's own process.
     pub(super) fn database_cpu(&self, bench: &Bench<'_>) -> Result<u64, BenchError> {
         match self.sqlite {

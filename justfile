@@ -42,6 +42,11 @@ torture *arguments='all --long':
     cargo run --release -p billfold-torture -- {{ arguments }}
     torture/planted-bugs.sh
 
+# Several instances, a standby, and a primary that is lost: measured, judged, and written into docs/scaling.md. Needs HAProxy and wrk.
+scaling *arguments='--long':
+    cargo build --release --bin billfold
+    cargo run --release -p billfold-torture -- scaling {{ arguments }}
+
 # The pages of `billfold dev` in a headless Chromium: every way to add a card, axe, and pictures in target/e2e. Needs Node.js and Chromium.
 e2e:
     cargo build --release --bin billfold

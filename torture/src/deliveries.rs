@@ -100,23 +100,8 @@ async fn deliver(
     heard: Arc<Mutex<Heard>>,
 ) {
     let began = Instant::now();
-    let address = format!("http://127.0.0.1:{port}/webhooks/stripe/{}", tenant.name);
     while began.elapsed() < LONGEST {
-        // Stripe signs each attempt anew.
-        let now = time::OffsetDateTime::now_utc().unix_timestamp();
-        let body = json!({
-            "id": event, "object": "event", "api_version": "2026-06-24.dahlia", "created": now,
-            "data": {"object": {"id": card, "object": "payment_method", "customer": null}},
-            "livemode": false, "pending_webhooks": 1, "request": {"id": null, "idempotency_key": null},
-            "type": "payment_method.updated",
-        })
-        .to_string();
-        let signed = format!("t={now},v1={}", signature(&tenant.webhook_secrets[0], now, &body));
-        let request = http.post(&address).header("Stripe-Signature", signed).body(body);
-        let status = match request.send().await {
-            Ok(answer) => answer.status().as_u16(),
-            Err(_) => 0,
-        };
+        let status = deliver_once(&http, port, &tenant, &event, &card).await;
         {
             let mut heard = heard.lock();
             match status {
@@ -132,4 +117,30 @@ async fn deliver(
         tokio::time::sleep(PAUSE).await;
     }
     heard.lock().wrong.push(format!("{event}: never taken"));
+}
+
+/// Tells of a card once, and gives the status of the answer, or 0 where there is none.
+pub(crate) async fn deliver_once(
+    http: &reqwest::Client,
+    port: u16,
+    tenant: &Tenant,
+    event: &str,
+    card: &str,
+) -> u16 {
+    // Stripe signs each attempt anew.
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let body = json!({
+        "id": event, "object": "event", "api_version": "2026-06-24.dahlia", "created": now,
+        "data": {"object": {"id": card, "object": "payment_method", "customer": null}},
+        "livemode": false, "pending_webhooks": 1, "request": {"id": null, "idempotency_key": null},
+        "type": "payment_method.updated",
+    })
+    .to_string();
+    let signed = format!("t={now},v1={}", signature(&tenant.webhook_secrets[0], now, &body));
+    let address = format!("http://127.0.0.1:{port}/webhooks/stripe/{}", tenant.name);
+    let request = http.post(address).header("Stripe-Signature", signed).body(body);
+    match request.send().await {
+        Ok(answer) => answer.status().as_u16(),
+        Err(_) => 0,
+    }
 }

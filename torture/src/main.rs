@@ -21,6 +21,7 @@ mod platform;
 mod program;
 mod report;
 mod sandbox;
+mod scaling;
 mod scenarios;
 mod token;
 
@@ -42,7 +43,7 @@ const LONGEST_SECONDS: (u64, u64) = (4_200, 300);
 #[command(name = "billfold-torture")]
 struct Options {
     /// What to break: all, or some of kill, postgres, stripe, idempotency, bulkheads, webhooks, hostile, smuggling, slow,
-    /// canaries, metrics, failover.
+    /// canaries, metrics, failover; or scaling, which is not among all and writes docs/scaling.md.
     #[arg(default_value = "all", value_name = "SCENARIO")]
     scenarios: Vec<String>,
     /// On which database: sqlite, postgres or both.
@@ -65,7 +66,8 @@ struct Options {
 impl Options {
     fn scenarios(&self) -> Result<Vec<Scenario>, TortureError> {
         if self.scenarios.iter().any(|name| name == "all") {
-            return Ok(Scenario::value_variants().to_vec());
+            let all = Scenario::value_variants().iter().copied();
+            return Ok(all.filter(|scenario| *scenario != Scenario::Scaling).collect());
         }
         let named = self.scenarios.iter().map(|name| Scenario::from_str(name, true));
         named

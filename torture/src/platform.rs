@@ -12,10 +12,10 @@ use crate::{
     balancer::Balancer,
     clients::{Caller, Clients, Stock, http_client},
     database::{Database, DatabaseKind},
-    history::{Card, Face},
+    history::Face,
     judge::{END_LIMIT, Evidence, Row},
     program::{Instance, Program, ServeOptions, quiet_port},
-    sandbox::{Sandbox, Tenant},
+    sandbox::{Sandbox, Tenant, test_card},
     token::Issuer,
 };
 
@@ -29,18 +29,6 @@ const CARDS_AT_ONCE: usize = 16;
 
 /// The longest page of the list.
 const PAGE: usize = 200;
-
-/// Test cards, with what happens to them and how many of a hundred are one.
-const TEST_CARDS: [(&str, Card, u32); 8] = [
-    ("tok_visa", Card::Good, 30),
-    ("tok_mastercard", Card::Good, 15),
-    ("tok_amex", Card::Good, 10),
-    ("tok_applePay_visa", Card::Good, 10),
-    ("tok_googlePay_mastercard", Card::Good, 10),
-    ("tok_authenticationRequired", Card::Challenged, 13),
-    ("tok_chargeDeclined", Card::Declined, 8),
-    ("tok_chargeDeclinedInsufficientFunds", Card::Declined, 4),
-];
 
 /// How a run was asked for.
 #[derive(Clone, Debug)]
@@ -373,31 +361,5 @@ impl Platform {
             lines.extend(of_instance.map(|line| format!("{port}: {line}")));
         }
         lines
-    }
-}
-
-/// The card that one of a hundred numbers stands for.
-fn test_card(number: u32) -> (&'static str, Card) {
-    let mut left = number;
-    for (token, card, share) in TEST_CARDS {
-        if left < share {
-            return (token, card);
-        }
-        left -= share;
-    }
-    (TEST_CARDS[0].0, TEST_CARDS[0].1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_of_a_hundred_numbers_is_a_card() {
-        let shares: u32 = TEST_CARDS.iter().map(|(_, _, share)| share).sum();
-        assert_eq!(shares, 100);
-        assert_eq!(test_card(0), ("tok_visa", Card::Good));
-        assert_eq!(test_card(75).1, Card::Challenged);
-        assert_eq!(test_card(99).1, Card::Declined);
     }
 }

@@ -21,8 +21,8 @@ pub(crate) struct Outcome {
     pub(crate) complaints: Vec<String>,
 }
 
-/// The machine, and the head of the table.
-pub(crate) fn head(seed: u64) -> String {
+/// The machine's size.
+pub(crate) fn machine() -> String {
     let cores = available_parallelism().map_or(1, usize::from);
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kibibytes: Option<u64> = memory.lines().find_map(|line| {
@@ -36,8 +36,14 @@ pub(crate) fn head(seed: u64) -> String {
         || "unknown memory".to_owned(),
         |kibibytes| format!("{} GiB of memory", kibibytes / (1024 * 1024)),
     );
+    format!("{cores} cores, {memory}")
+}
+
+/// The machine, and the head of the table.
+pub(crate) fn head(seed: u64) -> String {
+    let machine = machine();
     format!(
-        "Machine: {cores} cores, {memory}. Seed {seed}.\n\n| test | database | load | what it showed |\n|---|---|---|---|\n"
+        "Machine: {machine}. Seed {seed}.\n\n| test | database | load | what it showed |\n|---|---|---|---|\n"
     )
 }
 

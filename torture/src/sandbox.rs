@@ -8,9 +8,22 @@ use serde_json::{Value, json};
 
 use crate::{
     TortureError,
+    history::Card,
     judge::{Customer, Effect, Evidence, Intent, Method},
     program::Program,
 };
+
+/// Test cards, with what happens to them and how many of a hundred are one.
+const TEST_CARDS: [(&str, Card, u32); 8] = [
+    ("tok_visa", Card::Good, 30),
+    ("tok_mastercard", Card::Good, 15),
+    ("tok_amex", Card::Good, 10),
+    ("tok_applePay_visa", Card::Good, 10),
+    ("tok_googlePay_mastercard", Card::Good, 10),
+    ("tok_authenticationRequired", Card::Challenged, 13),
+    ("tok_chargeDeclined", Card::Declined, 8),
+    ("tok_chargeDeclinedInsufficientFunds", Card::Declined, 4),
+];
 
 /// A project and its account in the sandbox.
 #[derive(Clone, Debug)]
@@ -300,4 +313,30 @@ fn endpoint(request: &str) -> String {
         if is_name { "{id}" } else { part }
     });
     parts.collect::<Vec<_>>().join("/")
+}
+
+/// The card that one of a hundred numbers stands for.
+pub(crate) fn test_card(number: u32) -> (&'static str, Card) {
+    let mut left = number;
+    for (token, card, share) in TEST_CARDS {
+        if left < share {
+            return (token, card);
+        }
+        left -= share;
+    }
+    (TEST_CARDS[0].0, TEST_CARDS[0].1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_a_hundred_numbers_is_a_card() {
+        let shares: u32 = TEST_CARDS.iter().map(|(_, _, share)| share).sum();
+        assert_eq!(shares, 100);
+        assert_eq!(test_card(0), ("tok_visa", Card::Good));
+        assert_eq!(test_card(75).1, Card::Challenged);
+        assert_eq!(test_card(99).1, Card::Declined);
+    }
 }

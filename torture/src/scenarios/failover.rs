@@ -7,7 +7,7 @@ use tokio_postgres::NoTls;
 use crate::{
     TortureError,
     database::{Database, DatabaseKind, Postgres, STANDBYS},
-    deliveries::{Deliveries, EVENT_PREFIX},
+    deliveries::{Deliveries, EVENT_PREFIX, Heard},
     judge::{self, Invariant, Violation},
     load::Load,
     platform::{Plan, Platform, Run, Serving},
@@ -31,7 +31,7 @@ const LOOKS: u32 = 3;
 const REFUSED_LIMIT: Duration = Duration::from_secs(15);
 
 /// How long a good answer is waited for, however late it is.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What was seen of rolling restarts.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,6 @@ pub(crate) struct Loss {
 pub(crate) struct Seen {
     pub(crate) rolling: Rolling,
     pub(crate) losses: Vec<Loss>,
-    pub(crate) webhooks: usize,
     pub(crate) outcome: Outcome,
 }
 
@@ -120,20 +119,7 @@ pub(crate) async fn seen(run: &Run, instances: usize, times: usize) -> Result<Se
     let stored = platform.database.webhook_events(EVENT_PREFIX).await?;
     let mut violations = judge::judge(&evidence);
     violations.extend(judge::events(&webhooks.taken, stored.as_ref()));
-    let wrong = webhooks.wrong.iter();
-    violations.extend(wrong.map(|wrong| Violation::new(Invariant::WrongAnswer, wrong)));
-    if rolling.failed > 0 {
-        let what = format!(
-            "{} requests failed while instances were restarted in turn",
-            rolling.failed
-        );
-        violations.push(Violation::new(Invariant::GoodTrafficHurt, what));
-    }
-    let late = losses.iter().filter(|loss| loss.last_refusal > REFUSED_LIMIT);
-    violations.extend(late.map(|loss| {
-        let what = format!("503 for {:?} after the primary was lost", loss.last_refusal);
-        Violation::new(Invariant::SlowToRecover, what)
-    }));
+    violations.extend(of_service(&rolling, &losses, &webhooks));
     let history = &platform.clients.history;
     let mut showed = promises(history, &violations);
     showed.push(format!(
@@ -176,9 +162,28 @@ pub(crate) async fn seen(run: &Run, instances: usize, times: usize) -> Result<Se
     Ok(Seen {
         rolling,
         losses,
-        webhooks: webhooks.taken.len(),
         outcome,
     })
+}
+
+/// What callers should not have met.
+fn of_service(rolling: &Rolling, losses: &[Loss], webhooks: &Heard) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let wrong = webhooks.wrong.iter();
+    violations.extend(wrong.map(|wrong| Violation::new(Invariant::WrongAnswer, wrong)));
+    if rolling.failed > 0 {
+        let what = format!(
+            "{} requests failed while instances were restarted in turn",
+            rolling.failed
+        );
+        violations.push(Violation::new(Invariant::GoodTrafficHurt, what));
+    }
+    let late = losses.iter().filter(|loss| loss.last_refusal > REFUSED_LIMIT);
+    violations.extend(late.map(|loss| {
+        let what = format!("503 for {:?} after the primary was lost", loss.last_refusal);
+        Violation::new(Invariant::SlowToRecover, what)
+    }));
+    violations
 }
 
 /// Restarts each instance in turn.
@@ -239,13 +244,13 @@ async fn lose_primary(platform: &mut Platform, deliveries: &Deliveries) -> Resul
     let whole = lost.elapsed();
     tokio::time::sleep(PAUSE).await;
     let refusals = history.refusals(lost);
-    let last = refusals.iter().max().copied().unwrap_or(lost);
+    let latest = refusals.iter().max().copied().unwrap_or(lost);
     Ok(Loss {
         noticed,
         promoted,
         first_answer,
         first_webhook,
-        last_refusal: last.duration_since(lost),
+        last_refusal: latest.duration_since(lost),
         refused: refusals.len() + deliveries.heard.lock().refused - refused_before,
         whole,
     })

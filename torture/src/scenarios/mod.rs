@@ -2,7 +2,7 @@
 
 mod bulkheads;
 mod canaries;
-mod failover;
+pub(crate) mod failover;
 mod hostile;
 mod idempotency;
 mod kill;
@@ -46,6 +46,8 @@ pub(crate) enum Scenario {
     Metrics,
     /// Instances behind HAProxy are restarted in turn, and the primary of two PostgreSQL servers is lost.
     Failover,
+    /// The same with two and three instances, beside what instances, rows and writes cost. It writes docs/scaling.md.
+    Scaling,
 }
 
 impl Scenario {
@@ -64,13 +66,14 @@ impl Scenario {
             Self::Canaries => "canaries",
             Self::Metrics => "metrics",
             Self::Failover => "failover",
+            Self::Scaling => "scaling",
         }
     }
 
     /// Whether it says anything about a database of this kind.
     pub(crate) fn concerns(self, kind: DatabaseKind) -> bool {
         match self {
-            Self::Postgres | Self::Failover => kind == DatabaseKind::Postgres,
+            Self::Postgres | Self::Failover | Self::Scaling => kind == DatabaseKind::Postgres,
             // They are about what stands before the database.
             Self::Smuggling | Self::Slow => kind == DatabaseKind::Sqlite,
             _ => true,
@@ -92,6 +95,7 @@ impl Scenario {
             Self::Canaries => canaries::run(run, kind).await,
             Self::Metrics => metrics::run(run, kind).await,
             Self::Failover => failover::run(run, kind).await,
+            Self::Scaling => crate::scaling::run(run).await,
         }
     }
 }

@@ -10,6 +10,7 @@ mod download;
 mod error;
 mod installation;
 mod private;
+mod processes;
 mod roles;
 mod run_directory;
 mod shared;

@@ -9,16 +9,15 @@ mod sweeps;
 
 use std::{path::Path, time::Duration};
 
-use billfold_test_support::{APPLICATION_ROLE, PostgresServer, PostgresServerOptions, Shutdown};
+use billfold_test_support::{APPLICATION_ROLE, PostgresServer, Shutdown};
 
 use crate::{
     BenchError, Options, data,
     load::{self, Count},
     machine,
-    measure::round_length,
+    measure::{round_length, start_postgres},
     program::Program,
     progress::Progress,
-    tell,
     token::Issuer,
 };
 use sweeps::{Point, Sweep};
@@ -44,7 +43,15 @@ struct Round {
 /// Measures everything that grows, prints the report and writes it down.
 pub(crate) async fn run(options: &Options) -> Result<(), BenchError> {
     let directory = tempfile::tempdir()?;
-    let mut postgres = start_postgres(options).await?;
+    // What is written is not kept safe, so that it is loaded quickly.
+    let clients = (MOST_CLIENTS + 100).to_string();
+    let settings = [
+        ("shared_buffers", "512MB"),
+        ("max_wal_size", "8GB"),
+        ("maintenance_work_mem", "512MB"),
+        ("max_connections", clients.as_str()),
+    ];
+    let mut postgres = start_postgres(options, &settings).await?;
     load::require(&postgres).await?;
     let program = Program::find(options.billfold.as_deref(), directory.path()).await?;
     let databases = databases::all(options.growth_rows);
@@ -70,21 +77,6 @@ pub(crate) async fn run(options: &Options) -> Result<(), BenchError> {
     report::publish(&points, options, rounds)?;
     postgres.stop(Shutdown::Fast).await?;
     Ok(())
-}
-
-/// A server for reads: what is written is not kept safe, so that it is loaded quickly.
-async fn start_postgres(options: &Options) -> Result<PostgresServer, BenchError> {
-    tell("starting PostgreSQL…");
-    let settings = PostgresServerOptions {
-        data_parent: Some(options.data_parent.clone()),
-        ..PostgresServerOptions::default()
-    };
-    let settings = settings
-        .with("shared_buffers", "512MB")
-        .with("max_wal_size", "8GB")
-        .with("maintenance_work_mem", "512MB")
-        .with("max_connections", &(MOST_CLIENTS + 100).to_string());
-    Ok(PostgresServer::start_private(settings).await?)
 }
 
 /// A fresh server, then the database alone.

@@ -28,7 +28,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), BenchError> {
         tell("this is a debug build of the benchmark: cargo run --release -p billfold-bench");
     }
     let directory = tempfile::tempdir_in(&options.data_parent)?;
-    let mut postgres = start_postgres(options).await?;
+    let mut postgres = start_postgres(options, &SETTINGS).await?;
     load::require(&postgres).await?;
     sqlite::require().await?;
     if options.asks_for(Section::Plain) {
@@ -68,23 +68,32 @@ pub(crate) async fn run(options: &Options) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// A server with the settings of a small installation: nothing is lost when the machine fails.
-async fn start_postgres(options: &Options) -> Result<PostgresServer, BenchError> {
+/// The settings of a small installation: nothing is lost when the machine fails.
+const SETTINGS: [(&str, &str); 8] = [
+    ("fsync", "on"),
+    ("full_page_writes", "on"),
+    ("autovacuum", "on"),
+    ("shared_buffers", "512MB"),
+    ("max_wal_size", "4GB"),
+    // Nothing is counted until the writes are measured.
+    ("shared_preload_libraries", "pg_stat_statements"),
+    ("pg_stat_statements.track", "none"),
+    ("maintenance_work_mem", "256MB"),
+];
+
+/// A PostgreSQL server of the run's own, with these settings.
+pub(crate) async fn start_postgres(
+    options: &Options,
+    settings: &[(&str, &str)],
+) -> Result<PostgresServer, BenchError> {
     tell("starting PostgreSQL…");
-    let settings = PostgresServerOptions {
+    let on_disk = PostgresServerOptions {
         data_parent: Some(options.data_parent.clone()),
         ..PostgresServerOptions::default()
     };
     let settings = settings
-        .with("fsync", "on")
-        .with("full_page_writes", "on")
-        .with("autovacuum", "on")
-        .with("shared_buffers", "512MB")
-        .with("max_wal_size", "4GB")
-        // Nothing is counted until the writes are measured.
-        .with("shared_preload_libraries", "pg_stat_statements")
-        .with("pg_stat_statements.track", "none")
-        .with("maintenance_work_mem", "256MB");
+        .iter()
+        .fold(on_disk, |options, (name, value)| options.with(name, value));
     Ok(PostgresServer::start_private(settings).await?)
 }
 

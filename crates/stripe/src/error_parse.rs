@@ -91,9 +91,14 @@ pub(crate) fn error_of(answer: &Answer, template: &str) -> StripeError {
 
 /// Whether Stripe refuses it since the whole account sends too many, or too many at once.
 pub(crate) fn is_too_much_for_the_account(answer: &Answer) -> bool {
-    let reason = RateLimitReason::Requests;
     answer.status == 429
-        && matches!(error_of(answer, ""), StripeError::RateLimited { reason: found, .. } if found == reason)
+        && matches!(
+            error_of(answer, ""),
+            StripeError::RateLimited {
+                reason: RateLimitReason::Requests,
+                ..
+            }
+        )
 }
 
 fn unknown(answer: &Answer, reason: UnknownReason) -> StripeError {

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use actix_web::web::{Buf as _, BytesMut};
+use actix_web::web::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -69,18 +69,14 @@ impl Stream {
             buffer.set_filled(before + bytes);
             return Poll::Ready(Ok(bytes));
         }
-        let held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.held);
         let room = held.len().min(buffer.remaining());
         let bytes = self.handed_on(&held[..room]);
-        buffer.put_slice(&held[..bytes]);
-        // What is left when all has gone would still take its memory.
-        self.held = if bytes < held.len() {
-            let mut rest = held;
-            rest.advance(bytes);
-            rest
-        } else {
-            BytesMut::new()
-        };
+        buffer.put_slice(&held.split_to(bytes));
+        // Once all has gone, its memory goes too.
+        if !held.is_empty() {
+            self.held = held;
+        }
         Poll::Ready(Ok(bytes))
     }
 

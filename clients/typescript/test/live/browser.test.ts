@@ -72,15 +72,21 @@ test('a page in Chromium saves a card once although an answer is lost', { timeou
   const profile = mkdtempSync(join(tmpdir(), 'billfold-client-'));
   // It runs our own page alone, so it needs no sandbox, which root would not get.
   const options = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-proxy-server'];
-  const browser = spawn('chromium', [...options, '--no-first-run', `--user-data-dir=${profile}`, url], { stdio: 'ignore' });
+  const browser = spawn('chromium', [...options, '--no-first-run', `--user-data-dir=${profile}`, url], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  browser.stderr.resume();
+  // Its processes write to the profile until the last of them is gone, and each has the other end of this pipe.
+  const gone = new Promise((resolve) => browser.on('close', resolve));
   const ended = new Promise<never>((_, reject) => {
     browser.on('error', (cause) => reject(new Error('Chromium does not start: apt-get install chromium', { cause })));
     browser.on('exit', (code) => reject(new Error(`Chromium ended before the page told anything, with ${code}`)));
   });
   ended.catch(() => {});
   context.after(async () => {
-    if (browser.exitCode === null && browser.kill('SIGTERM')) await once(browser, 'exit');
-    rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
+    browser.kill('SIGTERM');
+    await gone;
+    rmSync(profile, { recursive: true });
   });
 
   const { before, after, brand, type, request, ...rest } = (await Promise.race([told, ended])) as Record<string, unknown>;

@@ -64,6 +64,9 @@ pub(crate) struct Held {
 /// How often a slow client sends or reads a byte.
 const PACE: Duration = Duration::from_millis(500);
 
+/// What has the largest answer of all.
+const LARGEST: &str = "/docs/swagger/swagger-ui-bundle.js";
+
 /// What a slow client needs to know.
 #[derive(Clone)]
 pub(crate) struct Victim {
@@ -164,8 +167,8 @@ async fn hold(slowness: Slowness, victim: &Victim) -> std::io::Result<Duration> 
         }
         Slowness::Reading => {
             let (mut reading, mut writing) = socket.into_split();
-            // Enough to fill every buffer on the way back. It may take no more than some of it.
-            let asking = "GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n".repeat(400);
+            // More than every buffer on the way back holds, by one answer as by many. It may take no more than some of it.
+            let asking = format!("GET {LARGEST} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(200);
             let began = Instant::now();
             // What lies unread on this side hides the end from whoever only reads.
             let ask = async {

@@ -28,6 +28,9 @@ const OTHER_FILES: usize = 200;
 /// How late the end of a connection may be: the promise; and in the quick form, which runs on machines that are busy.
 const LATE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(6));
 
+/// How much memory a slow client may take, in KiB.
+const MEMORY_OF_ONE: u64 = 256;
+
 /// The share of good requests that must be answered.
 const ANSWERED: f64 = 0.999;
 
@@ -116,12 +119,10 @@ pub(super) async fn run(run: &Run, kind: DatabaseKind) -> Result<Outcome, Tortur
             format!("{left} sockets are open, {at_rest} before"),
         ));
     }
-    let memory_at_most = witness::memory(process)?.peak;
-    judge.showed.push(format!(
-        "{at_rest} sockets before, {left} after; {} MiB of memory before, {} at most",
-        memory_at_rest / 1024,
-        memory_at_most / 1024
-    ));
+    judge
+        .showed
+        .push(format!("{at_rest} sockets before, {left} after"));
+    judge.memory(memory_at_rest, witness::memory(process)?.peak, connections);
     platform.all_ready().await?;
     Ok(Outcome {
         load: format!(
@@ -194,6 +195,20 @@ struct Judge {
 }
 
 impl Judge {
+    /// What so many connections took at most, in KiB.
+    fn memory(&mut self, at_rest: u64, at_most: u64, connections: usize) {
+        self.showed.push(format!(
+            "{} MiB of memory before, {} at most",
+            at_rest / 1024,
+            at_most / 1024
+        ));
+        let grown = at_most.saturating_sub(at_rest);
+        if grown > connections as u64 * MEMORY_OF_ONE {
+            let grown = Violation::new(Invariant::MemoryGrew, format!("by {grown} KiB"));
+            self.violations.push(grown);
+        }
+    }
+
     /// How fast they were answered is told, not judged: the machine may be doing other things.
     fn good(&mut self, beside: &str, heard: &Heard) {
         self.showed.push(format!(

@@ -14,7 +14,7 @@ use actix_web::{
 };
 use futures_util::stream;
 
-use super::connection::Connection;
+use super::{connection::Connection, limits::EdgeLimits, pieces::InPieces};
 
 type NoBody = BodyStream<stream::Empty<Result<Bytes, Infallible>>>;
 
@@ -59,17 +59,30 @@ pub(crate) async fn surround(
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     drop(handling);
-    Ok(if is_head {
-        response.map_body(|head, body| EitherBody::right(without(&body, head)))
-    } else {
-        response.map_into_left_body()
-    })
+    Ok(response.map_body(|head, body| {
+        if is_head {
+            EitherBody::right(without(&body, head).boxed())
+        } else if is_small(body.size()) {
+            EitherBody::left(body)
+        } else {
+            EitherBody::right(InPieces::new(body).boxed())
+        }
+    }))
 }
 
 /// How many bytes a request says that its body has, if it says so.
 pub(crate) fn declared_length(headers: &HeaderMap) -> Option<usize> {
     let length: u64 = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
     Some(usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+/// Whether a body is given out in one piece anyway.
+fn is_small(size: BodySize) -> bool {
+    match size {
+        BodySize::None => true,
+        BodySize::Sized(length) => length <= EdgeLimits::PIECE_BYTES as u64,
+        BodySize::Stream => false,
+    }
 }
 
 /// No body, and the length that it would have. The HTTP library itself forgets that a request was HEAD as soon as it reads

@@ -29,8 +29,12 @@ impl EdgeLimits {
     /// of a body that nobody reads. In bytes. Whoever sends more is cut off.
     pub(super) const UNREAD_BYTES: usize = 1024 * 1024;
 
-    /// How much of its answers the system keeps for a client that has not taken them yet. In bytes; more than any answer has.
-    pub(crate) const UNSENT_BYTES: u32 = 128 * 1024;
+    /// How much of its answers the system keeps for a client that has not taken them yet. In bytes. Linux takes twice as many, since it
+    /// counts what it needs to keep them. That is as much as most ways have under way at once, and most lists fit.
+    pub(crate) const UNSENT_BYTES: u32 = 32 * 1024;
+
+    /// How much of a large answer the HTTP library is given at once. In bytes. It asks for more until it has 32 KiB that wait to be sent.
+    pub(super) const PIECE_BYTES: usize = 16 * 1024;
 
     /// How much of the requests that follow is taken in while one is handled or answered. In bytes.
     pub(super) const AHEAD_BYTES: usize = 64 * 1024;

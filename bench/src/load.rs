@@ -66,7 +66,8 @@ pub(crate) async fn require(postgres: &PostgresServer) -> Result<(), BenchError>
     Ok(())
 }
 
-async fn run(mut command: Command, time: Duration) -> Result<String, BenchError> {
+/// Runs a program to its end, which comes soon after this time, and returns what it said on standard output.
+pub(crate) async fn run(mut command: Command, time: Duration) -> Result<String, BenchError> {
     let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let output = tokio::time::timeout(time + GRACE, running).await??;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -57,6 +57,11 @@ pub(crate) fn resident_kibibytes(process: u32) -> Result<u64, BenchError> {
     field(&format!("/proc/{process}/status"), "VmRSS:").ok_or_else(|| "the server has ended".into())
 }
 
+/// A process's resident memory in KiB that is pages of files: its program's and its libraries'.
+pub(crate) fn resident_file_kibibytes(process: u32) -> Result<u64, BenchError> {
+    field(&format!("/proc/{process}/status"), "RssFile:").ok_or_else(|| "the server has ended".into())
+}
+
 struct Ticks {
     own: u64,
     ended_children: u64,

@@ -19,6 +19,7 @@ mod parts;
 mod plain;
 mod plot;
 mod policies;
+mod profile;
 mod program;
 mod progress;
 mod reads;
@@ -84,6 +85,8 @@ enum Section {
     Memory,
     /// The requests that read.
     Reads,
+    /// Where the server's time goes.
+    Profile,
     /// What each part of the server costs.
     Parts,
     /// The requests that write.

@@ -7,7 +7,7 @@ use billfold_test_support::{APPLICATION_ROLE, PostgresServer, PostgresServerOpti
 use crate::{
     BenchError, Options, Section, data,
     load::{self, Count},
-    machine, memory, parts, plain, policies,
+    machine, memory, parts, plain, policies, profile,
     program::Program,
     reads,
     report::{self, Report},
@@ -31,6 +31,9 @@ pub(crate) async fn run(options: &Options) -> Result<(), BenchError> {
     let mut postgres = start_postgres(options, &SETTINGS).await?;
     load::require(&postgres).await?;
     sqlite::require().await?;
+    if options.asks_for(Section::Profile) {
+        profile::require().await?;
+    }
     if options.asks_for(Section::Plain) {
         plain::require().await?;
     }
@@ -130,6 +133,9 @@ impl Bench<'_> {
         }
         if asked(Section::Reads) {
             report.reads = reads::measure(self).await?;
+        }
+        if asked(Section::Profile) {
+            report.profiles = profile::measure(self).await?;
         }
         if asked(Section::Parts) {
             report.policies = Some(self.policies().await?);

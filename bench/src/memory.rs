@@ -12,6 +12,8 @@ pub(crate) struct Memory {
     pub(crate) idle: f64,
     /// At most, up to the end of many lists of ten.
     pub(crate) lists_of_ten: f64,
+    /// How much of what it has then are pages of the program's file, and of its libraries', which every process of it shares.
+    pub(crate) program: f64,
     /// How many lists of ten a second were answered meanwhile.
     pub(crate) rate: f64,
     /// The 99th percentile of their times in milliseconds, as those who wait for each answer see it.
@@ -36,11 +38,13 @@ pub(crate) async fn measure(bench: &Bench<'_>) -> Result<Vec<Memory>, BenchError
             Ok::<_, BenchError>((served, peak))
         };
         let (served, lists_of_ten) = load(Kind::ListTen).await?;
+        let program = mebibytes(machine::resident_file_kibibytes(process)?);
         let (_, lists_of_two_hundred) = load(Kind::ListTwoHundred).await?;
         measured.push(Memory {
             connections,
             idle,
             lists_of_ten,
+            program,
             rate: served.rate(),
             high: served.latencies.map_or(f64::NAN, |(_, high)| high),
             lists_of_two_hundred,

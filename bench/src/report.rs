@@ -18,6 +18,7 @@ use crate::{
     parts::PartFigures,
     plain::PlainFigures,
     policies::PolicyFigures,
+    profile::{self, Profile},
     reads::Figures,
     workload::grouped,
     writes::WriteFigures,
@@ -29,6 +30,7 @@ pub(crate) struct Report {
     pub(crate) milliseconds_to_ready: Vec<f64>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) reads: Vec<Figures>,
+    pub(crate) profiles: Vec<Profile>,
     pub(crate) policies: Option<PolicyFigures>,
     pub(crate) parts: Option<PartFigures>,
     pub(crate) plain: Option<PlainFigures>,
@@ -69,6 +71,9 @@ impl Report {
             self.write_reads(&mut text)?;
         }
         self.write_start_and_memory(&mut text)?;
+        if !self.profiles.is_empty() {
+            profile::write(&self.profiles, &mut text)?;
+        }
         if let Some(parts) = &self.parts {
             parts.write(&mut text)?;
         }
@@ -94,16 +99,17 @@ impl Report {
         }
         writeln!(
             text,
-            "\n| resident memory, MiB | before the first request | at most, lists of 10 | requests/s meanwhile | p99 ms \
-             | then at most, lists of 200 |\n|---|---|---|---|---|---|"
+            "\n| resident memory, MiB | before the first request | at most, lists of 10 | of it the program's own pages \
+             | requests/s meanwhile | p99 ms | then at most, lists of 200 |\n|---|---|---|---|---|---|---|"
         )?;
         for memory in &self.memory {
             writeln!(
                 text,
-                "| {} connections | {:.1} | {:.1} | {:.0} | {:.1} | {:.1} |",
+                "| {} connections | {:.1} | {:.1} | {:.1} | {:.0} | {:.1} | {:.1} |",
                 memory.connections,
                 memory.idle,
                 memory.lists_of_ten,
+                memory.program,
                 memory.rate,
                 memory.high,
                 memory.lists_of_two_hundred

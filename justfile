@@ -5,7 +5,7 @@ _default:
 
 # Everything on this machine, with a stand-in for Stripe.
 run *arguments:
-    cargo run --release -- dev {{ arguments }}
+    cargo run -- dev {{ arguments }}
 
 # Every test, with nothing installed but Rust.
 test *arguments:

@@ -28,6 +28,7 @@ mod operations_fence;
 mod pages;
 mod pages_model;
 mod pages_while_changing;
+mod partitions;
 mod payment_methods_create;
 mod payment_methods_delete;
 mod payment_methods_read;

@@ -23,6 +23,7 @@ mod key_rotation;
 mod master_keys;
 mod migrations;
 mod mirror;
+mod moving;
 mod operations;
 mod operations_fence;
 mod pages;

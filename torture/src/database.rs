@@ -248,7 +248,7 @@ impl Database {
             return Ok(Vec::new());
         };
         let client = postgres.connect().await?;
-        let tables = "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace \
+        let tables = "select relname::text from pg_class where relkind in ('r', 'p') and not relispartition and relnamespace = 'public'::regnamespace \
                       and relname not in ('chores', 'stripe_reads', 'instances', 'audit_events', 'refused_callers') \
                       order by 1";
         let mut digests = Vec::new();

@@ -2,16 +2,21 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test is its own authorisation")]
 
+use std::collections::BTreeSet;
+
 use billfold_domain::{
     PageLimit, PageRequest, PaymentMethodId, PaymentMethodType, PaymentMethodTypes, Position, ProjectId,
     ProjectScope, UserId,
 };
 use billfold_test_support::{APPLICATION_ROLE, PostgresDatabase};
-use diesel::pg::Pg;
+use diesel::{ExpressionMethods as _, QueryDsl as _, pg::Pg, query_builder::QueryFragment};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use super::PageQuery;
-use crate::{Database, DatabaseOptions, postgres::SESSION_OPTIONS, row_security::under_policy};
+use crate::{
+    Database, DatabaseOptions, payment_methods::shown, postgres::SESSION_OPTIONS, row_security::under_policy,
+    schema::payment_methods,
+};
 
 /// Two thirds of these are one project's. A user has a handful, but for one who has a tenth of the project's.
 const ROWS: i64 = 200_000;
@@ -52,11 +57,19 @@ async fn connect(configuration: &Config) -> Client {
     client
 }
 
+fn large() -> ProjectScope {
+    ProjectScope::authorized(ProjectId::parse("large").expect("a name"))
+}
+
 /// The plan of the request's statement, carried out.
 async fn plan(client: &Client, request: &PageRequest) -> String {
-    let scope = ProjectScope::authorized(ProjectId::parse("large").expect("a name"));
-    let query = under_policy(&scope, PageQuery::new(&scope, request));
-    let text = diesel::debug_query::<Pg, _>(&query).to_string();
+    let scope = large();
+    plan_of(client, &under_policy(&scope, PageQuery::new(&scope, request))).await
+}
+
+/// The plan of a statement, carried out.
+async fn plan_of(client: &Client, statement: &impl QueryFragment<Pg>) -> String {
+    let text = diesel::debug_query::<Pg, _>(statement).to_string();
     let (statement, parameters) = text.split_once(" -- binds: ").expect("the parameters follow");
     let parameters = parameters.trim_matches(['[', ']']).replace('"', "'");
     let script = format!(
@@ -72,6 +85,15 @@ async fn plan(client: &Client, request: &PageRequest) -> String {
         _ => None,
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The parts of the table that a plan goes to.
+fn parts(plan: &str) -> BTreeSet<&str> {
+    let scans = plan.split(" on ").skip(1);
+    scans
+        .filter_map(|scan| scan.split_whitespace().next())
+        .filter(|table| table.starts_with("payment_methods"))
+        .collect()
 }
 
 /// Every number that follows these words.
@@ -125,6 +147,7 @@ async fn no_page_reads_more_of_an_index_than_it_shows() {
                 let request = request(user, types, position.clone());
                 let plan = plan(&client, &request).await;
                 let complaint = |what: &str| format!("{what}: {request:?}\n{plan}");
+                assert_eq!(parts(&plan).len(), 1, "{}", complaint("it goes to several parts"));
                 assert!(
                     !plan.contains("Seq Scan"),
                     "{}",
@@ -164,6 +187,34 @@ async fn no_page_reads_more_of_an_index_than_it_shows() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_payment_method_is_looked_for_in_one_part() {
+    let (_server, client) = filled().await;
+    let scope = large();
+    let one = shown(scope.project().to_string())
+        .filter(payment_methods::id.eq("pm_7"))
+        .select(payment_methods::id);
+    let plan = plan_of(&client, &under_policy(&scope, one)).await;
+    let found = numbers_after(&plan, "actual rows=");
+    assert_eq!(found.first(), Some(&1.0), "{plan}");
+    assert_eq!(parts(&plan).len(), 1, "{plan}");
+    assert!(plan.contains("Subplans Removed: 3"), "{plan}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_alone_goes_to_one_part_too() {
+    let (_server, client) = filled().await;
+    let scope = large();
+    let every = payment_methods::table.select(payment_methods::id).limit(11);
+    let plan = plan_of(&client, &under_policy(&scope, every)).await;
+    let read: Vec<&str> = plan
+        .lines()
+        .filter(|line| line.contains(" on payment_methods") && !line.contains("never executed"))
+        .collect();
+    assert_eq!(read.len(), 1, "{plan}");
+    assert!(read[0].contains("rows=11 "), "{plan}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

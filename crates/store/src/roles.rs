@@ -75,6 +75,8 @@ struct TableRow {
     schema: String,
     #[diesel(sql_type = Text)]
     table: String,
+    #[diesel(sql_type = Bool)]
+    part: bool,
 }
 
 /// The role `$1`, or the session's own where that is null, and every role that it may become; those that no policy holds.
@@ -104,7 +106,7 @@ const UNGUARDED_TABLES: &str = "\
 
 /// The tables of the schema that Billfold's are in, by name.
 const TABLES: &str = "\
-    select n.nspname::text as schema, c.relname::text as table from pg_class c \
+    select n.nspname::text as schema, c.relname::text as table, c.relispartition as part from pg_class c \
     join pg_namespace n on n.oid = c.relnamespace \
     where c.relkind in ('r', 'p') \
         and c.relnamespace = (select p.relnamespace from pg_class p where p.oid = to_regclass('projects')) \
@@ -199,16 +201,17 @@ async fn grant(connection: &mut AsyncPgConnection, role: &str) -> Result<(), Sto
     // Migrations of several instances may end at once, and two who grant on one table at one time disturb each other.
     let mut statements = String::from("select pg_advisory_xact_lock(6223912);");
     let tables: Vec<TableRow> = sql_query(TABLES).load(connection).await?;
-    for TableRow { schema, table } in &tables {
+    for TableRow { schema, table, part } in &tables {
         let privileges = EXCEPTIONS
             .iter()
             .find(|(exception, _)| exception == table)
             .map_or(EVERY_ROW, |(_, privileges)| *privileges);
         let table = format!("{}.{}", quoted(schema), quoted(table));
-        statements.extend([
-            format!("revoke all on {table} from {name};"),
-            format!("grant {privileges} on {table} to {name};"),
-        ]);
+        statements.extend([format!("revoke all on {table} from {name};")]);
+        // A part of a table is asked by way of the whole, and no other way.
+        if !part {
+            statements.extend([format!("grant {privileges} on {table} to {name};")]);
+        }
     }
     if let [TableRow { schema, .. }, ..] = tables.as_slice() {
         let schema = quoted(schema);

@@ -11,6 +11,9 @@
 //! The right side names the left one, so it cannot be carried out before it; the two `offset 0` keep the planner from
 //! dissolving either side into the other. The statement itself keeps its own filter by project and its own parameter for it:
 //! the walls do not lean on each other, and where they name two projects there are no rows.
+//!
+//! The policies of tables in parts ask for the setting by a subquery, which is answered once in a statement, when the rows are
+//! read. Without it PostgreSQL would choose the part when the statement begins, by a setting that is not made yet.
 
 use billfold_domain::{ProjectId, ProjectScope};
 use diesel::{
@@ -107,8 +110,9 @@ impl QueryFragment<Sqlite> for ProjectAtHand {
 }
 
 /// The names of the projects for which something is due, the longest due first. No statement sees the rows of two projects:
-/// this one goes from project to project, and is under the policy of each while it looks there. Deleted projects are never
-/// among them, and shut ones only where `EVEN_SHUT` says so.
+/// this one goes from project to project, and is under the policy of each while it looks there: not into tables in parts, whose
+/// policy keeps to the first project of a statement. Deleted projects are never among them, and shut ones only where `EVEN_SHUT`
+/// says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProjectsDue<Due, const EVEN_SHUT: bool> {
     due: Due,

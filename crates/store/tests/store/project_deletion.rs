@@ -26,7 +26,8 @@ async fn tables_of_projects(backend: Backend, test: &TestDatabase) -> BTreeSet<S
     let query = match backend {
         Postgres => {
             "select table_name::text from information_schema.columns
-             where table_schema = 'public' and column_name = 'project_id'"
+             where table_schema = 'public' and column_name = 'project_id'
+             and table_name not in (select relname from pg_class where relispartition)"
         }
         _ => {
             "select t.name as value from sqlite_schema t join pragma_table_info(t.name) c

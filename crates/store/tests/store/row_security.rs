@@ -14,13 +14,13 @@ const FILL: &str = "
         tenants record; mandatory record; names text; given text; project text; checked record;
     begin
         for checked in select conrelid::regclass as name, conname from pg_constraint
-            where contype = 'c' and connamespace = 'public'::regnamespace
+            where contype = 'c' and connamespace = 'public'::regnamespace and coninhcount = 0
         loop
             execute format('alter table %s drop constraint %I', checked.name, checked.conname);
         end loop;
         for tenants in select c.oid, c.relname from pg_class c
             join pg_attribute a on a.attrelid = c.oid and a.attname = 'project_id' and not a.attisdropped
-            where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+            where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
         loop
             names := 'project_id';
             given := '%L';
@@ -45,7 +45,7 @@ const FILL: &str = "
 const TENANTS_TABLES: &str = "
     select c.relname from pg_class c
     join pg_attribute a on a.attrelid = c.oid and a.attname = 'project_id' and not a.attisdropped
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') order by c.relname";
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition order by c.relname";
 
 /// What a statement did: the first column of its rows, and how many it touched, or the server's refusal.
 type Done = Result<(Vec<String>, u64), String>;

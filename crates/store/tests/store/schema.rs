@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 
-use crate::harness::{Backend, Postgres, SqliteInFile, TestDatabase};
+use crate::{
+    harness::{Backend, Postgres, SqliteInFile, TestDatabase},
+    partitions::GROWING,
+};
 
 /// Tables that belong to the installation rather than to a tenant.
 const OF_NO_TENANT: [&str; 7] = [
@@ -123,7 +126,8 @@ async fn columns(backend: Backend, test: &TestDatabase) -> BTreeSet<String> {
                 when data_type in ('smallint', 'integer', 'bigint', 'timestamp with time zone') then 'integer'
                 else data_type end || case when is_nullable = 'NO' then ', not null' else '' end as value
              from information_schema.columns
-             where table_schema = 'public' and table_name <> '__diesel_schema_migrations'"
+             where table_schema = 'public' and table_name <> '__diesel_schema_migrations'
+             and table_name not in (select relname from pg_class where relispartition)"
         }
         _ => {
             "select t.name || ' | ' || c.name || ' | ' || lower(c.type)
@@ -156,7 +160,7 @@ async fn both_databases_have_the_same_named_indexes() {
     let in_postgres = postgres
         .texts(
             "select i.relname from pg_index x join pg_class i on i.oid = x.indexrelid
-             where i.relnamespace = 'public'::regnamespace
+             where i.relnamespace = 'public'::regnamespace and not i.relispartition
              and not exists (select 1 from pg_constraint k where k.conindid = x.indexrelid)",
         )
         .await;
@@ -196,6 +200,13 @@ async fn every_tenants_table_is_under_the_one_forced_policy() {
     assert!(guarded.len() >= 10, "{guarded:?}");
     let condition = "(project_id = current_setting('app.project'::text, true))";
     let expected = format!(" | true true | tenant PERMISSIVE {{public}} ALL {condition} {condition}");
+    // Of a table in parts, the setting is asked for by a subquery: see row_security.rs.
+    let asked = "(project_id = ( SELECT current_setting('app.project'::text, true) AS current_setting))";
+    let in_parts = format!(" | true true | tenant PERMISSIVE {{public}} ALL {asked} {condition}");
+    let partitioned = |table: &str| {
+        let (name, _) = table.split_once(" | ").unwrap_or_default();
+        GROWING.contains(&name.trim_end_matches(|end: char| end == '_' || end.is_ascii_digit()))
+    };
     // An API key is looked for before its project is known: whoever has its hash sees its row.
     let bearer = "bearer PERMISSIVE {public} SELECT (hash = current_setting('app.api_key_hash'::text, true))";
     let wrong: Vec<_> = guarded
@@ -205,6 +216,7 @@ async fn every_tenants_table_is_under_the_one_forced_policy() {
                 !policies.contains(bearer)
                     || !policies.contains(expected.trim_start_matches(" | true true | "))
             }
+            None if partitioned(table) => !table.ends_with(&in_parts),
             None => !table.ends_with(&expected),
         })
         .collect();

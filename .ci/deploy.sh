@@ -79,7 +79,7 @@ if len(files) < 100:
     sys.exit(f"{sys.argv[1]} tells of {len(files)} files of this directory: it is another one's, or was not built by Cargo")
 metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version=1", "--no-deps", "--locked", "--offline"]))
 files += [pathlib.Path(package["manifest_path"]) for package in metadata["packages"]]
-files += [here / name for name in ("Cargo.toml", "Cargo.lock", "deploy/image-root.sh")]
+files += [here / name for name in (".cargo/config.toml", "Cargo.toml", "Cargo.lock", "deploy/image-root.sh")]
 missing = sorted({str(file.relative_to(here)) for file in files if not is_sent(file)})
 if missing:
     sys.exit(f".dockerignore keeps from the build what it needs: {', '.join(missing)}")

@@ -171,6 +171,32 @@ macro_rules! read {
     };
 }
 
+/// The same for a statement that reads a page of an index and no more: in SQLite a thread that serves requests carries it out
+/// itself, where it would cost more to ask another thread.
+macro_rules! read_briefly {
+    ($database:expr, $tenant:expr, $query:expr => $row:ty) => {
+        $crate::query_span::traced!(
+            $database,
+            match &$database.engine {
+                $crate::database::Engine::Postgres(postgres) => {
+                    $crate::database::read_postgres!(
+                        postgres,
+                        $crate::row_security::under_policy($tenant, $query) => $row
+                    )
+                }
+                $crate::database::Engine::Sqlite(sqlite) => {
+                    let read =
+                        sqlite.read_in_place(|connection| diesel::RunQueryDsl::load::<$row>($query, connection));
+                    match read {
+                        Some(rows) => rows,
+                        None => $crate::database::read_sqlite!(sqlite, $query => $row),
+                    }
+                }
+            }
+        )
+    };
+}
+
 /// The same for what belongs to no tenant.
 macro_rules! read_shared {
     ($database:expr, $query:expr => $row:ty) => {
@@ -262,8 +288,8 @@ pub(crate) const fn fallible<T, Body: Future<Output = Result<T, StoreError>>>(bo
 }
 
 pub(crate) use {
-    body, in_transaction, postgres_transaction, read, read_postgres, read_shared, read_sqlite, transaction,
-    with_connection,
+    body, in_transaction, postgres_transaction, read, read_briefly, read_postgres, read_shared, read_sqlite,
+    transaction, with_connection,
 };
 #[allow(
     unused_imports,

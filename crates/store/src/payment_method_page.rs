@@ -74,6 +74,22 @@ impl Direction {
     }
 }
 
+/// A database that a page can be asked of.
+trait PageBackend: diesel::backend::Backend + diesel::sql_types::HasSqlType<Text> {
+    /// What is put before a column that no index is to be searched for.
+    const UNSEARCHED: &str;
+}
+
+/// PostgreSQL knows that a user has few methods.
+impl PageBackend for Pg {
+    const UNSEARCHED: &str = "";
+}
+
+/// SQLite knows nothing of the rows, and would as soon go through all of a project's methods of a type.
+impl PageBackend for Sqlite {
+    const UNSEARCHED: &str = "+";
+}
+
 impl PageQuery {
     pub(crate) fn new(scope: &ProjectScope, request: &PageRequest) -> Self {
         let (cursor, direction) = match &request.position {
@@ -120,6 +136,12 @@ impl PageQuery {
         })
     }
 
+    /// Whether an index has the page's rows one after the other. A user's methods of some types lie among those of the others,
+    /// however many they are.
+    pub(crate) const fn reads_no_more_than_it_shows(&self) -> bool {
+        self.user.is_none() || self.types.is_empty()
+    }
+
     /// Each set of types that one index scan can answer in order. A user's few methods are filtered as they come; a
     /// project's many are read type by type and merged.
     fn branches(&self) -> Vec<&[&'static str]> {
@@ -132,7 +154,7 @@ impl PageQuery {
 
     fn push_statement<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
-        DB: diesel::backend::Backend + diesel::sql_types::HasSqlType<Text>,
+        DB: PageBackend,
         str: diesel::serialize::ToSql<Text, DB>,
         i64: diesel::serialize::ToSql<BigInt, DB>,
     {
@@ -178,7 +200,7 @@ impl PageQuery {
     /// still has a position; an unknown one has none, and nothing compares to it.
     fn push_position<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>, cursor: &'b str) -> QueryResult<()>
     where
-        DB: diesel::backend::Backend + diesel::sql_types::HasSqlType<Text>,
+        DB: PageBackend,
         str: diesel::serialize::ToSql<Text, DB>,
     {
         out.push_sql("with position as materialized (select c.created_at, (");
@@ -195,7 +217,7 @@ impl PageQuery {
     /// not, the index is read at the end nearest to it. By `exists` the planner would be free to scan.
     fn push_behind<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
-        DB: diesel::backend::Backend + diesel::sql_types::HasSqlType<Text>,
+        DB: PageBackend,
         str: diesel::serialize::ToSql<Text, DB>,
     {
         let Some(cursor) = &self.cursor else {
@@ -230,7 +252,7 @@ impl PageQuery {
         types: &[&'static str],
     ) -> QueryResult<()>
     where
-        DB: diesel::backend::Backend + diesel::sql_types::HasSqlType<Text>,
+        DB: PageBackend,
         str: diesel::serialize::ToSql<Text, DB>,
     {
         out.push_sql(table);
@@ -248,6 +270,9 @@ impl PageQuery {
         for (index, member) in types.iter().enumerate() {
             out.push_sql(if index == 0 { " and " } else { ", " });
             if index == 0 {
+                if self.user.is_some() {
+                    out.push_sql(DB::UNSEARCHED);
+                }
                 out.push_sql(table);
                 out.push_sql(".type in (");
             }

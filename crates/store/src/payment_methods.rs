@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl as _;
 
 use crate::{
     Database, StoreError,
-    database::{read, with_connection},
+    database::{read, read_briefly, with_connection},
     payment_method_page::{PageQuery, PageRow},
     payment_method_row::PaymentMethodRow,
     schema::payment_methods,
@@ -48,7 +48,7 @@ impl PaymentMethods {
         scope: &ProjectScope,
         id: &PaymentMethodId,
     ) -> Result<Option<PaymentMethod>, StoreError> {
-        let found = read!(
+        let found = read_briefly!(
             self.database,
             scope,
             shown(scope.project().to_string())
@@ -82,7 +82,11 @@ impl PaymentMethods {
         request: &PageRequest,
     ) -> Result<Option<Page<PaymentMethod>>, StoreError> {
         let query = PageQuery::new(scope, request);
-        let rows = read!(self.database, scope, query.clone() => PageRow)?;
+        let rows = if query.reads_no_more_than_it_shows() {
+            read_briefly!(self.database, scope, query.clone() => PageRow)?
+        } else {
+            read!(self.database, scope, query.clone() => PageRow)?
+        };
         // Only an empty page leaves open whether its position exists.
         if let (true, Position::After(id) | Position::Before(id)) = (rows.is_empty(), &request.position)
             && !self.was_ever_here(scope, id).await?
@@ -111,7 +115,7 @@ impl PaymentMethods {
     }
 
     async fn was_ever_here(&self, scope: &ProjectScope, id: &PaymentMethodId) -> Result<bool, StoreError> {
-        let found = read!(
+        let found = read_briefly!(
             self.database,
             scope,
             rows(scope.project().to_string())

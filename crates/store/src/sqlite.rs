@@ -1,4 +1,4 @@
-//! SQLite: one connection that writes, a few that read.
+//! SQLite: one connection that writes, a few that read on blocking threads, and one for each thread that serves requests.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -13,7 +13,10 @@ use diesel_async::{
 };
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::Semaphore,
+};
 
 use crate::{
     DatabaseOptions, StoreError,
@@ -22,9 +25,11 @@ use crate::{
 
 pub(crate) type WriteConnection = SyncConnectionWrapper<SqliteConnection>;
 
-/// Set on every connection. The wait for a lock comes first, since switching to the write-ahead log needs one.
-const PRAGMAS: &str = "pragma busy_timeout = 5000; pragma foreign_keys = on; pragma journal_mode = wal; \
-     pragma synchronous = full;";
+/// Set on every connection, after how long it waits for a lock: switching to the write-ahead log needs one.
+const PRAGMAS: &str = "pragma foreign_keys = on; pragma journal_mode = wal; pragma synchronous = full;";
+
+/// How long a connection waits for a lock where its thread may block.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub(crate) struct SqliteDatabase {
@@ -36,6 +41,8 @@ pub(crate) struct SqliteDatabase {
 struct Readers {
     url: String,
     idle: Mutex<Vec<SqliteConnection>>,
+    /// For reads in place: as many as threads serve requests, once each of them has read.
+    idle_in_place: Mutex<Vec<SqliteConnection>>,
     permits: Arc<Semaphore>,
 }
 
@@ -47,7 +54,7 @@ impl SqliteDatabase {
         manager.custom_setup = Box::new(|url| {
             let url = url.to_owned();
             async move {
-                let connecting = tokio::task::spawn_blocking(move || establish(&url));
+                let connecting = tokio::task::spawn_blocking(move || establish(&url, PATIENCE));
                 let connection = connecting
                     .await
                     .map_err(|error| diesel::ConnectionError::BadConnection(error.to_string()))??;
@@ -75,6 +82,7 @@ impl SqliteDatabase {
         let readers = Readers {
             url,
             idle: Mutex::default(),
+            idle_in_place: Mutex::default(),
             permits: Arc::new(Semaphore::new(read_connections)),
         };
         Ok(Self {
@@ -107,7 +115,7 @@ impl SqliteDatabase {
             let idle = readers.idle.lock().pop();
             let mut connection = match idle {
                 Some(connection) => connection,
-                None => establish(&readers.url)?,
+                None => establish(&readers.url, PATIENCE)?,
             };
             let rows = query(&mut connection)?;
             readers.idle.lock().push(connection);
@@ -117,26 +125,55 @@ impl SqliteDatabase {
             .await
             .unwrap_or_else(|error| Err(StoreError::Internal(error.to_string())))
     }
-}
 
-impl SqliteDatabase {
+    /// Runs a brief read on the calling thread if that serves requests; `None` where it is for a blocking thread.
+    ///
+    /// To read a page takes less time than to wake another thread and be woken by it. Other requests of this thread do not wait
+    /// for long: the statement reads two hundred rows at most, even from a cold disk no more, and beside a write-ahead log it waits
+    /// for no writer. Where it would wait all the same (in memory, or while another process mends the log), it gives up at once
+    /// and is for a blocking thread. Its future cannot be dropped halfway, since there is nothing in it to wait for.
+    pub(crate) fn read_in_place<Rows>(
+        &self,
+        query: impl FnOnce(&mut SqliteConnection) -> QueryResult<Rows>,
+    ) -> Option<Result<Rows, StoreError>> {
+        if Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread {
+            return None;
+        }
+        let idle = self.readers.idle_in_place.lock().pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => establish(&self.readers.url, Duration::ZERO).ok()?,
+        };
+        let rows = query(&mut connection).map_err(StoreError::from);
+        if matches!(rows, Ok(_) | Err(StoreError::Unavailable(_))) {
+            self.readers.idle_in_place.lock().push(connection);
+        }
+        match rows {
+            Err(StoreError::Unavailable(_)) => None,
+            rows => Some(rows),
+        }
+    }
+
     /// Runs some work on a blocking thread, on a connection that nobody else has.
     pub(crate) async fn alone<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let url = self.readers.url.clone();
-        let working = tokio::task::spawn_blocking(move || Ok(work(&mut establish(&url)?)));
+        let working = tokio::task::spawn_blocking(move || Ok(work(&mut establish(&url, PATIENCE)?)));
         working
             .await
             .unwrap_or_else(|error| Err(StoreError::Internal(error.to_string())))
     }
 }
 
-fn establish(url: &str) -> diesel::ConnectionResult<SqliteConnection> {
+fn establish(url: &str, lock_wait: Duration) -> diesel::ConnectionResult<SqliteConnection> {
     let mut connection = SqliteConnection::establish(url)?;
     connection
-        .batch_execute(PRAGMAS)
+        .batch_execute(&format!(
+            "pragma busy_timeout = {}; {PRAGMAS}",
+            lock_wait.as_millis()
+        ))
         .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
@@ -163,3 +200,7 @@ fn connection_url(path: &str) -> Result<String, StoreError> {
         _ => Ok(path.to_owned()),
     }
 }
+
+#[cfg(test)]
+#[path = "sqlite_tests.rs"]
+mod tests;

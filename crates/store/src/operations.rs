@@ -7,13 +7,17 @@
 use billfold_domain::{CustomerId, PaymentMethod, ProjectScope, SetupIntentId, UtcTimestamp};
 use diesel::{ExpressionMethods as _, QueryDsl as _, upsert::excluded};
 use diesel_async::RunQueryDsl as _;
+use futures_util::future::join4;
 
 use crate::{
-    Claim, Database, NewOperation, Operation, StoreError,
-    database::{in_transaction, with_connection},
+    Alongside, Claim, Database, NewOperation, Operation, StoreError,
+    alongside::{put_back_alongside, tell_alongside},
+    database::{Engine, fallible, in_transaction, with_connection},
     error::still_held,
     operation::operation,
     payment_method_row::PaymentMethodRow,
+    postgres::Postgres,
+    query_span::traced,
     schema::{customers, operations, payment_methods, setup_intents},
     sql_types::{StoredInstant, database_time_in},
     stripe_reads::newest_read,
@@ -82,15 +86,44 @@ pub(crate) fn held<'a>(project: &'a str, id: &'a str, fence: i64) -> _ {
         .filter(operations::fence.eq(fence))
 }
 
-/// Ends an operation inside the transaction that writes its result, or fails when another has taken it over.
+/// Ends an operation inside the transaction that writes its result, and gives how many it was: none where another has taken it
+/// over.
 macro_rules! end {
     ($connection:expr, $scope:expr, $operation:expr) => {
-        still_held(
-            diesel::delete(held($scope.project().as_str(), &$operation.id, $operation.fence))
-                .execute($connection)
-                .await?,
-        )
+        diesel::delete(held($scope.project().as_str(), &$operation.id, $operation.fence))
+            .execute($connection)
+            .await
     };
+}
+
+/// Writes a payment method that an operation has saved.
+macro_rules! save {
+    ($connection:expr, $project:expr, $operation:expr, $row:expr) => {{
+        let customer = customers::table
+            .filter(customers::project_id.eq($project))
+            .filter(customers::user_id.eq($operation.user.as_str()))
+            .select(customers::id)
+            .single_value();
+        diesel::insert_into(payment_methods::table)
+            .values((
+                payment_methods::project_id.eq($project),
+                $row,
+                payment_methods::operation_id.eq($operation.id.as_str()),
+                payment_methods::customer_id.eq(customer),
+                payment_methods::applied_read.eq(newest_read($project.to_owned())),
+            ))
+            .on_conflict((payment_methods::project_id, payment_methods::id))
+            .do_update()
+            .set((
+                $row,
+                payment_methods::operation_id.eq(excluded(payment_methods::operation_id)),
+                payment_methods::customer_id.eq(excluded(payment_methods::customer_id)),
+                payment_methods::applied_read.eq(excluded(payment_methods::applied_read)),
+                payment_methods::deleted_at.eq(None::<StoredInstant>),
+            ))
+            .execute($connection)
+            .await
+    }};
 }
 
 impl Operations {
@@ -115,13 +148,37 @@ impl Operations {
         })
     }
 
-    /// Ends an operation whose result needs no writing: a deletion, or one that came to nothing.
+    /// Ends an operation whose result needs no writing: one that came to nothing.
     pub async fn end(&self, scope: &ProjectScope, held_operation: &Operation) -> Result<(), StoreError> {
-        with_connection!(self.database, scope, |connection| end!(
+        with_connection!(self.database, scope, |connection| still_held(end!(
             connection,
             scope,
             held_operation
-        ))
+        )?))
+    }
+
+    /// Ends a deletion that is done.
+    pub async fn finish_delete(
+        &self,
+        scope: &ProjectScope,
+        held_operation: &Operation,
+        alongside: &Alongside,
+    ) -> Result<(), StoreError> {
+        if let Engine::Postgres(postgres) = &self.database.engine {
+            let finished = traced!(
+                self.database,
+                finish_at_once(postgres, scope, held_operation, None, alongside).await
+            );
+            if finished?.is_some() {
+                return Ok(());
+            }
+        }
+        in_transaction!(self.database, scope, |connection| {
+            still_held(end!(connection, scope, held_operation)?)?;
+            tell_alongside!(connection, scope, alongside);
+            put_back_alongside!(connection, scope, &alongside.tokens);
+            Ok(())
+        })
     }
 
     /// Leaves an operation of unknown outcome open, with the step at which this attempt stopped: a caller may claim it at
@@ -182,35 +239,24 @@ impl Operations {
         scope: &ProjectScope,
         operation: &Operation,
         payment_method: &PaymentMethod,
+        alongside: &Alongside,
     ) -> Result<(), StoreError> {
         let row = PaymentMethodRow::of(payment_method);
         let project = scope.project().as_str();
+        if let Engine::Postgres(postgres) = &self.database.engine {
+            let finished = traced!(
+                self.database,
+                finish_at_once(postgres, scope, operation, Some(&row), alongside).await
+            );
+            if finished?.is_some() {
+                return Ok(());
+            }
+        }
         in_transaction!(self.database, scope, |connection| {
-            end!(connection, scope, operation)?;
-            let customer = customers::table
-                .filter(customers::project_id.eq(project))
-                .filter(customers::user_id.eq(operation.user.as_str()))
-                .select(customers::id)
-                .single_value();
-            diesel::insert_into(payment_methods::table)
-                .values((
-                    payment_methods::project_id.eq(project),
-                    &row,
-                    payment_methods::operation_id.eq(operation.id.as_str()),
-                    payment_methods::customer_id.eq(customer),
-                    payment_methods::applied_read.eq(newest_read(project.to_owned())),
-                ))
-                .on_conflict((payment_methods::project_id, payment_methods::id))
-                .do_update()
-                .set((
-                    &row,
-                    payment_methods::operation_id.eq(excluded(payment_methods::operation_id)),
-                    payment_methods::customer_id.eq(excluded(payment_methods::customer_id)),
-                    payment_methods::applied_read.eq(excluded(payment_methods::applied_read)),
-                    payment_methods::deleted_at.eq(None::<StoredInstant>),
-                ))
-                .execute(connection)
-                .await?;
+            still_held(end!(connection, scope, operation)?)?;
+            save!(connection, project, operation, &row)?;
+            tell_alongside!(connection, scope, alongside);
+            put_back_alongside!(connection, scope, &alongside.tokens);
             Ok(())
         })
     }
@@ -224,7 +270,7 @@ impl Operations {
         now: UtcTimestamp,
     ) -> Result<(), StoreError> {
         in_transaction!(self.database, scope, |connection| {
-            end!(connection, scope, operation)?;
+            still_held(end!(connection, scope, operation)?)?;
             diesel::insert_into(customers::table)
                 .values((
                     customers::project_id.eq(scope.project().as_str()),
@@ -247,7 +293,7 @@ impl Operations {
         created_at: UtcTimestamp,
     ) -> Result<(), StoreError> {
         in_transaction!(self.database, scope, |connection| {
-            end!(connection, scope, operation)?;
+            still_held(end!(connection, scope, operation)?)?;
             let inserted = diesel::insert_into(setup_intents::table)
                 .values((
                     setup_intents::project_id.eq(scope.project().as_str()),
@@ -275,4 +321,49 @@ impl Operations {
             Ok(())
         })
     }
+}
+
+/// Ends an operation that nobody has taken over, with its statements sent together: none of them needs anything of another,
+/// nor waits for a row that another of them can have kept from whoever has that row.
+async fn finish_at_once(
+    postgres: &Postgres,
+    scope: &ProjectScope,
+    operation: &Operation,
+    saved: Option<&PaymentMethodRow>,
+    alongside: &Alongside,
+) -> Result<Option<()>, StoreError> {
+    let project = scope.project().as_str();
+    let session = postgres.begin(Some(scope.project())).await?;
+    let connection = session.shared_connection();
+    let (mut first, mut second, mut third, mut fourth) = (connection, connection, connection, connection);
+    let finished = fallible(async {
+        let (ended, saved, told, put_back) = join4(
+            async { end!(&mut first, scope, operation) },
+            fallible(async {
+                if let Some(row) = saved {
+                    save!(&mut second, project, operation, row)?;
+                }
+                Ok(())
+            }),
+            fallible(async {
+                tell_alongside!(&mut third, scope, alongside);
+                Ok(())
+            }),
+            fallible(async {
+                put_back_alongside!(&mut fourth, scope, alongside.tokens_of_users());
+                Ok(())
+            }),
+        )
+        .await;
+        if ended? != 1 {
+            return Ok(None);
+        }
+        saved?;
+        told?;
+        put_back?;
+        put_back_alongside!(&mut first, scope, alongside.tokens_of_projects());
+        Ok(Some(()))
+    })
+    .await;
+    postgres.end_batch(session, finished).await
 }

@@ -35,7 +35,7 @@ enum Progress {
     Begun,
     /// The end was to be written with this answer.
     Ending(Box<Worked>),
-    /// The end is written, with this answer: nothing is left to write.
+    /// The result is written, and its tokens are put back, with this answer.
     Ended(Box<Worked>),
     /// A commit was not answered: what it wrote stands or does not.
     Unknown,
@@ -95,8 +95,32 @@ impl<'a> Attendance<'a> {
         begun.map_err(ServiceError::from)
     }
 
+    /// Ends the operation with this result. Where the audit log cannot be written it ends without that: what was done at Stripe
+    /// stands, and its caller is told.
+    pub(crate) async fn end<Finish>(
+        &self,
+        result: impl FnOnce() -> Fulfilled + Send,
+        finish: impl Fn(Alongside) -> Finish + Send + Sync,
+    ) -> Result<(), ServiceError>
+    where
+        Finish: Future<Output = Result<(), StoreError>> + Send,
+    {
+        let alongside = self.ending(result)?;
+        let untold = Alongside {
+            event: None,
+            tokens: alongside.tokens.clone(),
+        };
+        let mut finished = finish(alongside).await;
+        let told = !matches!(finished, Err(StoreError::Untold(_)));
+        if !told {
+            finished = finish(untold).await;
+        }
+        self.ended(&finished, told);
+        Ok(finished?)
+    }
+
     /// What is written where the operation ends with this result.
-    pub(crate) fn ending(&self, result: impl FnOnce() -> Fulfilled) -> Result<Alongside, ServiceError> {
+    fn ending(&self, result: impl FnOnce() -> Fulfilled) -> Result<Alongside, ServiceError> {
         let Some(request) = &self.request else {
             return Ok(Alongside::default());
         };
@@ -118,20 +142,20 @@ impl<'a> Attendance<'a> {
     }
 
     /// Notes what became of the end.
-    pub(crate) fn ended(&self, ended: Result<(), StoreError>) -> Result<(), StoreError> {
-        if let Some(request) = &self.request {
-            let mut progress = request.progress.lock();
-            *progress = match (std::mem::replace(&mut *progress, Progress::Unknown), &ended) {
-                (Progress::Ending(worked), Ok(())) => {
+    fn ended(&self, ended: &Result<(), StoreError>, told: bool) {
+        let Some(request) = &self.request else { return };
+        let mut progress = request.progress.lock();
+        *progress = match (std::mem::replace(&mut *progress, Progress::Unknown), ended) {
+            (Progress::Ending(worked), Ok(())) => {
+                if told {
                     request.trail.ended();
-                    Progress::Ended(worked)
                 }
-                (_, Ok(()) | Err(StoreError::Unavailable(_))) => Progress::Unknown,
-                // It was rolled back.
-                (_, Err(_)) => Progress::Begun,
-            };
-        }
-        ended
+                Progress::Ended(worked)
+            }
+            (_, Ok(()) | Err(StoreError::Unavailable(_))) => Progress::Unknown,
+            // It was rolled back.
+            (_, Err(_)) => Progress::Begun,
+        };
     }
 
     /// The answer with which the end was written.

@@ -130,6 +130,7 @@ impl From<StoreError> for ServiceError {
             StoreError::Unavailable(_)
             | StoreError::ReadOnly(_)
             | StoreError::Fenced
+            | StoreError::Untold(_)
             | StoreError::Secrets { .. } => Self::unavailable(error.to_string()),
             // One that is being deleted is gone: this instance had not heard of it.
             StoreError::Lacking { token, wait } => Self::TooManyRequests(reached(&token, wait)),

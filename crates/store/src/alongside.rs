@@ -38,12 +38,10 @@ impl Alongside {
     }
 }
 
-/// What cannot be told may not be done: another try may find the log as it should be.
+/// What cannot be told is told apart from what cannot be done.
 pub(crate) fn untold(error: DieselError) -> StoreError {
     match without_project(error) {
-        StoreError::Internal(cause) => {
-            StoreError::Unavailable(format!("the audit log cannot be written: {cause}"))
-        }
+        StoreError::Internal(cause) => StoreError::Untold(cause),
         error => error,
     }
 }

@@ -40,6 +40,9 @@ pub enum StoreError {
         /// After how long it will be there, if nobody else takes it before. Longer than nothing.
         wait: Duration,
     },
+    /// What the audit log should tell cannot be written, so nothing was.
+    #[error("the audit log cannot be written: {0}")]
+    Untold(String),
     /// The address of the database is not understood.
     #[error("{0}")]
     Configuration(String),

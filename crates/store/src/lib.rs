@@ -27,6 +27,7 @@ mod master_keys;
 mod migrations;
 mod open_operations;
 mod operation;
+mod operation_results;
 mod operations;
 mod payment_method_create;
 mod payment_method_delete;

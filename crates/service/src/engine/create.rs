@@ -84,12 +84,15 @@ impl<W: World> Engine<W> {
             payment_method,
             client_secret: confirmed.client_secret,
         };
-        let alongside = attendance.ending(|| Fulfilled::Saved(SavedPaymentMethod::Created(shown.clone())))?;
-        let finished = self
-            .world
-            .finish_payment_method(&tenant.scope, operation, &shown.payment_method, &alongside)
-            .await;
-        attendance.ended(finished)?;
+        let (world, operation, payment_method) = (&self.world, &*operation, &shown.payment_method);
+        let saved = || Fulfilled::Saved(SavedPaymentMethod::Created(shown.clone()));
+        attendance
+            .end(saved, |alongside| async move {
+                world
+                    .finish_payment_method(&tenant.scope, operation, payment_method, &alongside)
+                    .await
+            })
+            .await?;
         Ok(shown)
     }
 

@@ -44,12 +44,14 @@ impl<W: World> Engine<W> {
         if attached {
             self.detach(tenant, operation, &payment_method.id).await?;
         }
-        let alongside = attendance.ending(|| Fulfilled::Deleted(payment_method.clone()))?;
-        let finished = self
-            .world
-            .finish_delete(&tenant.scope, operation, &alongside)
-            .await;
-        Ok(attendance.ended(finished)?)
+        let (world, operation) = (&self.world, &*operation);
+        let deleted = || Fulfilled::Deleted(payment_method.clone());
+        attendance
+            .end(deleted, |alongside| async move {
+                world.finish_delete(&tenant.scope, operation, &alongside).await
+            })
+            .await?;
+        Ok(())
     }
 
     /// Cancels a setup intent, and says how it ended: one that succeeded meanwhile has attached its method.

@@ -197,7 +197,7 @@ impl Parts {
             KeyClaim::Busy => return Err(ServiceError::Busy),
             KeyClaim::Reused => return Err(ServiceError::KeyReused),
         };
-        let work = self.work(tenant, wish, &held.operation, trail, show);
+        let work = Box::pin(self.work(tenant, wish, &held.operation, trail, show));
         let extend = || async {
             if let Err(error) = self.idempotency_keys.extend_lease(&tenant.scope, &held).await {
                 tracing::debug!(%error, "the lease of an idempotency key could not be extended");

@@ -86,13 +86,13 @@ impl Operations {
         if let Engine::Postgres(postgres) = &self.database.engine {
             let finished = traced!(
                 self.database,
-                finish_at_once(
+                Box::pin(finish_at_once(
                     postgres,
                     scope,
                     operation,
                     Written::PaymentMethod(&row),
                     alongside
-                )
+                ))
                 .await
             );
             if finished?.is_some() {
@@ -120,7 +120,14 @@ impl Operations {
             let result = Written::Customer(customer, now);
             let finished = traced!(
                 self.database,
-                finish_at_once(postgres, scope, operation, result, Alongside::nothing()).await
+                Box::pin(finish_at_once(
+                    postgres,
+                    scope,
+                    operation,
+                    result,
+                    Alongside::nothing()
+                ))
+                .await
             );
             if finished?.is_some() {
                 return Ok(());
@@ -181,7 +188,14 @@ impl Operations {
         if let Engine::Postgres(postgres) = &self.database.engine {
             let finished = traced!(
                 self.database,
-                finish_at_once(postgres, scope, held_operation, Written::Nothing, alongside).await
+                Box::pin(finish_at_once(
+                    postgres,
+                    scope,
+                    held_operation,
+                    Written::Nothing,
+                    alongside
+                ))
+                .await
             );
             if finished?.is_some() {
                 return Ok(());

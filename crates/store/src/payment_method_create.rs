@@ -104,7 +104,7 @@ impl PaymentMethods {
         if let Engine::Postgres(postgres) = &self.database.engine {
             let begun = traced!(
                 self.database,
-                begin_at_once(postgres, scope, new, id, maximum, now, alongside).await
+                Box::pin(begin_at_once(postgres, scope, new, id, maximum, now, alongside)).await
             );
             if let Some(operation) = begun? {
                 return Ok(BeginCreate::Held(operation));

@@ -149,12 +149,11 @@ impl Trail {
     pub(crate) async fn end(&self, result: &Result<GivenAnswer, ServiceError>) {
         let progress = self.progress.lock().clone();
         let operation = match progress {
-            Progress::NotBegun => None,
             Progress::Begun(operation) => Some(operation),
             Progress::Stopped => return,
             Progress::Ended if result.as_ref().is_ok_and(|given| !given.replayed) => return,
-            // The caller is told something else than what came of it.
-            Progress::Ended => None,
+            // Where it has ended, the caller is told something else than what came of it.
+            Progress::NotBegun | Progress::Ended => None,
         };
         let entry = match result {
             Ok(given) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use billfold_store::StoreError;
 use billfold_stripe::{CardError, Outcome, StripeError, UnknownReason};
 
-use crate::LimitReached;
+use crate::{LimitReached, rate_limits::reached};
 
 /// What else a failure is likely to hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,8 +130,10 @@ impl From<StoreError> for ServiceError {
             StoreError::Unavailable(_)
             | StoreError::ReadOnly(_)
             | StoreError::Fenced
+            | StoreError::Untold(_)
             | StoreError::Secrets { .. } => Self::unavailable(error.to_string()),
             // One that is being deleted is gone: this instance had not heard of it.
+            StoreError::Lacking { token, wait } => Self::TooManyRequests(reached(&token, wait)),
             StoreError::NoProject | StoreError::ProjectGone => Self::ProjectNotFound,
             StoreError::Duplicate(_)
             | StoreError::Configuration(_)

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     Attribution, Fulfilled, Service, ServiceError, Tenant, Wish,
+    attendance::{Attendance, Show},
     audit::Trail,
     holding::holding,
     service::Parts,
@@ -73,7 +74,7 @@ impl Service {
         attribution: Attribution,
         wish: Wish,
         key: Option<RequestKey>,
-        show: impl FnOnce(Result<&Fulfilled, ServiceError>) -> Answer + Send + 'static,
+        show: impl Fn(Result<&Fulfilled, ServiceError>) -> Answer + Send + Sync + 'static,
     ) -> Result<GivenAnswer, ServiceError> {
         let parts = Arc::clone(&self.parts);
         let scope = tenant.scope.clone();
@@ -84,10 +85,10 @@ impl Service {
             let operation = parts.engine.world.operation_name();
             let result = match key {
                 None => parts
-                    .work(&tenant, wish, &operation, &trail, show)
+                    .work(&tenant, wish, &operation, &trail, &show)
                     .await
                     .map(given),
-                Some(key) => parts.once(&tenant, wish, key, operation, &trail, show).await,
+                Some(key) => parts.once(&tenant, wish, key, operation, &trail, &show).await,
             };
             trail.end(&result).await;
             result
@@ -105,10 +106,26 @@ fn given(Worked { answer, noted, .. }: Worked) -> GivenAnswer {
 }
 
 /// A definite answer, and the client secret in it.
-struct Worked {
-    answer: Answer,
+pub(crate) struct Worked {
+    pub(crate) answer: Answer,
     secret: Option<(SetupIntentId, ClientSecret)>,
-    noted: Noted,
+    pub(crate) noted: Noted,
+}
+
+impl Worked {
+    /// The answer to a wish that is fulfilled.
+    pub(crate) fn of(answer: Answer, fulfilled: &Fulfilled) -> Self {
+        let (object, user) = fulfilled.object();
+        Self {
+            answer,
+            secret: fulfilled.client_secret(),
+            noted: Noted {
+                code: None,
+                object: Some(object),
+                user: Some(user),
+            },
+        }
+    }
 }
 
 impl Parts {
@@ -118,27 +135,31 @@ impl Parts {
         wish: Wish,
         operation: &str,
         trail: &Trail,
-        show: impl FnOnce(Result<&Fulfilled, ServiceError>) -> Answer + Send,
+        show: &Show,
     ) -> Result<Worked, ServiceError> {
-        let reserved = self.hard_limits.reserve(tenant, &wish).await?;
-        let result = match trail.begin(operation).await {
-            Ok(()) => wish.fulfil(&*self.engine, tenant, operation).await,
-            Err(error) => Err(error),
-        };
-        self.hard_limits.settle(tenant, reserved, &result).await;
-        match result {
-            Ok(fulfilled) => {
-                let (object, user) = fulfilled.object();
-                Ok(Worked {
-                    answer: show(Ok(&fulfilled)),
-                    secret: fulfilled.client_secret(),
-                    noted: Noted {
-                        code: None,
-                        object: Some(object),
-                        user: Some(user),
-                    },
-                })
+        let cost = self.hard_limits.cost(&wish);
+        let (result, worked) = if matches!(wish, Wish::MakeSetupIntent { .. }) {
+            self.hard_limits.take(tenant, &cost).await?;
+            let result = match trail.begin(operation).await {
+                Ok(()) => {
+                    wish.fulfil(&*self.engine, tenant, operation, &Attendance::nobody())
+                        .await
+                }
+                Err(error) => Err(error),
+            };
+            self.hard_limits.settle(tenant, cost, &result).await;
+            (result, None)
+        } else {
+            let tokens = cost.tokens();
+            let attendance = Attendance::of(trail, operation, show, &tokens);
+            let result = wish.fulfil(&*self.engine, tenant, operation, &attendance).await;
+            if attendance.has_tokens() {
+                self.hard_limits.settle(tenant, cost, &result).await;
             }
+            (result, attendance.into_worked())
+        };
+        match result {
+            Ok(fulfilled) => Ok(worked.unwrap_or_else(|| Worked::of(show(Ok(&fulfilled)), &fulfilled))),
             Err(error) if error.is_definite() => {
                 let noted = Noted {
                     code: Some(trail.code(&error)),
@@ -161,7 +182,7 @@ impl Parts {
         RequestKey { route, key }: RequestKey,
         operation: String,
         trail: &Trail,
-        show: impl FnOnce(Result<&Fulfilled, ServiceError>) -> Answer + Send,
+        show: &Show,
     ) -> Result<GivenAnswer, ServiceError> {
         let new = NewKey {
             fingerprint: fingerprint(&route, &wish),
@@ -176,7 +197,7 @@ impl Parts {
             KeyClaim::Busy => return Err(ServiceError::Busy),
             KeyClaim::Reused => return Err(ServiceError::KeyReused),
         };
-        let work = self.work(tenant, wish, &held.operation, trail, show);
+        let work = Box::pin(self.work(tenant, wish, &held.operation, trail, show));
         let extend = || async {
             if let Err(error) = self.idempotency_keys.extend_lease(&tenant.scope, &held).await {
                 tracing::debug!(%error, "the lease of an idempotency key could not be extended");

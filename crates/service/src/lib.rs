@@ -5,6 +5,7 @@
 //! goes away interrupts nothing: every use case that writes runs to its end in a task of its own.
 
 mod api_keys;
+mod attendance;
 mod audit;
 mod background;
 mod bulkhead;

@@ -7,7 +7,7 @@ use billfold_domain::{
     UtcTimestamp,
 };
 use billfold_store::{
-    BeginCreate, BeginDelete, Claim, Customers, Deletable, NewOperation, Operation, OperationKind,
+    Alongside, BeginCreate, BeginDelete, Claim, Customers, Deletable, NewOperation, Operation, OperationKind,
     Operations, PaymentMethods, SetupIntents, StripeReads, Subject,
 };
 use billfold_stripe::{
@@ -134,9 +134,10 @@ impl Records for RealWorld {
         new: &NewOperation,
         id: &PaymentMethodId,
         maximum: i64,
+        alongside: &Alongside,
     ) -> Recorded<BeginCreate> {
         self.payment_methods
-            .begin_create(scope, new, id, maximum, self.now())
+            .begin_create(scope, new, id, maximum, self.now(), alongside)
             .await
     }
 
@@ -146,9 +147,10 @@ impl Records for RealWorld {
         operation: String,
         id: &PaymentMethodId,
         deletable: Deletable<'_>,
+        alongside: &Alongside,
     ) -> Recorded<BeginDelete> {
         self.payment_methods
-            .begin_delete(scope, operation, id, deletable, self.now())
+            .begin_delete(scope, operation, id, deletable, self.now(), alongside)
             .await
     }
 
@@ -177,10 +179,20 @@ impl Records for RealWorld {
         scope: &ProjectScope,
         operation: &Operation,
         payment_method: &PaymentMethod,
+        alongside: &Alongside,
     ) -> Recorded<()> {
         self.operations
-            .finish_payment_method(scope, operation, payment_method)
+            .finish_payment_method(scope, operation, payment_method, alongside)
             .await
+    }
+
+    async fn finish_delete(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        alongside: &Alongside,
+    ) -> Recorded<()> {
+        self.operations.finish_delete(scope, operation, alongside).await
     }
 
     async fn finish_customer(

@@ -7,7 +7,8 @@ use billfold_domain::{
 use billfold_store::Deletable;
 
 use crate::{
-    Confirmation, SavedPaymentMethod, ServiceError, ShownPaymentMethod, Tenant, engine::Engine, world::World,
+    Confirmation, SavedPaymentMethod, ServiceError, ShownPaymentMethod, Tenant, attendance::Attendance,
+    engine::Engine, world::World,
 };
 
 /// What a caller wishes to be changed.
@@ -84,6 +85,7 @@ impl Wish {
         engine: &Engine<W>,
         tenant: &Tenant,
         operation: &str,
+        attendance: &Attendance<'_>,
     ) -> Result<Fulfilled, ServiceError> {
         match self {
             Self::SavePaymentMethod {
@@ -91,11 +93,17 @@ impl Wish {
                 user,
                 confirmation,
             } => engine
-                .create_payment_method(tenant, operation, &id, &user, confirmation)
+                .create_payment_method(tenant, operation, &id, &user, confirmation, attendance)
                 .await
                 .map(Fulfilled::Saved),
             Self::DeletePaymentMethod { id, owner } => engine
-                .delete_payment_method(tenant, operation, &id, Deletable::owned_by(owner.as_ref()))
+                .delete_payment_method(
+                    tenant,
+                    operation,
+                    &id,
+                    Deletable::owned_by(owner.as_ref()),
+                    attendance,
+                )
                 .await
                 .map(Fulfilled::Deleted),
             Self::MakeSetupIntent { user } => engine

@@ -9,7 +9,7 @@ use billfold_domain::{
     Card, CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
 };
 use billfold_store::{
-    BeginCreate, BeginDelete, Claim, Deletable, NewOperation, Operation, StoreError, Subject,
+    Alongside, BeginCreate, BeginDelete, Claim, Deletable, NewOperation, Operation, StoreError, Subject,
 };
 use billfold_stripe::{
     CustomerQuery, CustomerState, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery,
@@ -79,6 +79,7 @@ pub(crate) trait Records: Surroundings {
         new: &NewOperation,
         id: &PaymentMethodId,
         maximum: i64,
+        alongside: &Alongside,
     ) -> impl Future<Output = Recorded<BeginCreate>> + Send;
     fn begin_delete(
         &self,
@@ -86,6 +87,7 @@ pub(crate) trait Records: Surroundings {
         operation: String,
         id: &PaymentMethodId,
         deletable: Deletable<'_>,
+        alongside: &Alongside,
     ) -> impl Future<Output = Recorded<BeginDelete>> + Send;
     fn claim_due(&self, scope: &ProjectScope) -> impl Future<Output = Recorded<Option<Operation>>> + Send;
     fn end(&self, scope: &ProjectScope, operation: &Operation) -> impl Future<Output = Recorded<()>> + Send;
@@ -110,6 +112,13 @@ pub(crate) trait Records: Surroundings {
         scope: &ProjectScope,
         operation: &Operation,
         payment_method: &PaymentMethod,
+        alongside: &Alongside,
+    ) -> impl Future<Output = Recorded<()>> + Send;
+    fn finish_delete(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        alongside: &Alongside,
     ) -> impl Future<Output = Recorded<()>> + Send;
     fn finish_customer(
         &self,

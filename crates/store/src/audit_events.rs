@@ -205,7 +205,7 @@ impl AuditEvents {
 }
 
 /// The only other table that the log's refers to is that of the projects.
-fn without_project(error: DieselError) -> StoreError {
+pub(crate) fn without_project(error: DieselError) -> StoreError {
     match error {
         DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => StoreError::NoProject,
         error => error.into(),

@@ -1,9 +1,13 @@
 //! What can go wrong in the database, as callers must tell it apart.
 
+use std::time::Duration;
+
 use billfold_domain::ProjectId;
 use billfold_vault::{MasterKeyId, VaultError};
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as DieselError};
 use diesel_async::pooled_connection::deadpool::PoolError;
+
+use crate::Token;
 
 /// Why the database did not do what it was asked.
 ///
@@ -28,6 +32,17 @@ pub enum StoreError {
     /// The project is being deleted, or is deleted: nothing new begins there.
     #[error("the project is being deleted")]
     ProjectGone,
+    /// A token that an operation costs is not there, so it has not begun and nothing was written.
+    #[error("a limit is reached")]
+    Lacking {
+        /// The token.
+        token: Box<Token>,
+        /// After how long it will be there, if nobody else takes it before. Longer than nothing.
+        wait: Duration,
+    },
+    /// What the audit log should tell cannot be written, so nothing was.
+    #[error("the audit log cannot be written: {0}")]
+    Untold(String),
     /// The address of the database is not understood.
     #[error("{0}")]
     Configuration(String),

@@ -3,6 +3,7 @@
 //! A query is written once; the macros of `database` compile it for each database. Everything that belongs to a
 //! tenant takes the [`billfold_domain::ProjectScope`] first and starts from a root that is scoped to it.
 
+mod alongside;
 mod api_key_lookup;
 mod api_keys;
 mod append_only;
@@ -26,6 +27,7 @@ mod master_keys;
 mod migrations;
 mod open_operations;
 mod operation;
+mod operation_results;
 mod operations;
 mod payment_method_create;
 mod payment_method_delete;
@@ -56,6 +58,7 @@ mod webhook_backlog;
 mod webhook_events;
 mod webhook_work;
 
+pub use alongside::Alongside;
 pub use api_key_lookup::FoundApiKey;
 pub use api_keys::{ApiKeyUse, ApiKeys, NewApiKey, StoredApiKey};
 pub use audit_events::AuditEvents;

@@ -4,19 +4,13 @@
 //! claims it holds a lease and a fence number; when the lease runs out another may claim it, with a higher fence, and
 //! only the newest holder's result is written.
 
-use billfold_domain::{CustomerId, PaymentMethod, ProjectScope, SetupIntentId, UtcTimestamp};
-use diesel::{ExpressionMethods as _, QueryDsl as _, upsert::excluded};
+use billfold_domain::{ProjectScope, UtcTimestamp};
+use diesel::{ExpressionMethods as _, QueryDsl as _};
 use diesel_async::RunQueryDsl as _;
 
 use crate::{
-    Claim, Database, NewOperation, Operation, StoreError,
-    database::{in_transaction, with_connection},
-    error::still_held,
-    operation::operation,
-    payment_method_row::PaymentMethodRow,
-    schema::{customers, operations, payment_methods, setup_intents},
-    sql_types::{StoredInstant, database_time_in},
-    stripe_reads::newest_read,
+    Claim, Database, NewOperation, Operation, StoreError, database::with_connection, error::still_held,
+    operation::operation, schema::operations, sql_types::database_time_in,
 };
 
 /// How long a claim holds before another may take over. Short, so that a crash is soon mended; a call to Stripe that
@@ -82,16 +76,17 @@ pub(crate) fn held<'a>(project: &'a str, id: &'a str, fence: i64) -> _ {
         .filter(operations::fence.eq(fence))
 }
 
-/// Ends an operation inside the transaction that writes its result, or fails when another has taken it over.
+/// Ends an operation inside the transaction that writes its result, and gives how many it was: none where another has taken it
+/// over.
 macro_rules! end {
     ($connection:expr, $scope:expr, $operation:expr) => {
-        still_held(
-            diesel::delete(held($scope.project().as_str(), &$operation.id, $operation.fence))
-                .execute($connection)
-                .await?,
-        )
+        diesel::delete(held($scope.project().as_str(), &$operation.id, $operation.fence))
+            .execute($connection)
+            .await
     };
 }
+
+pub(crate) use end;
 
 impl Operations {
     /// The operations in a database.
@@ -115,13 +110,13 @@ impl Operations {
         })
     }
 
-    /// Ends an operation whose result needs no writing: a deletion, or one that came to nothing.
+    /// Ends an operation whose result needs no writing: one that came to nothing.
     pub async fn end(&self, scope: &ProjectScope, held_operation: &Operation) -> Result<(), StoreError> {
-        with_connection!(self.database, scope, |connection| end!(
+        with_connection!(self.database, scope, |connection| still_held(end!(
             connection,
             scope,
             held_operation
-        ))
+        )?))
     }
 
     /// Leaves an operation of unknown outcome open, with the step at which this attempt stopped: a caller may claim it at
@@ -174,105 +169,5 @@ impl Operations {
                 .await?
         ))?;
         Ok(Operation { epoch, ..operation })
-    }
-
-    /// Writes the payment method that the operation saved. One that was deleted before under the same name lives again.
-    pub async fn finish_payment_method(
-        &self,
-        scope: &ProjectScope,
-        operation: &Operation,
-        payment_method: &PaymentMethod,
-    ) -> Result<(), StoreError> {
-        let row = PaymentMethodRow::of(payment_method);
-        let project = scope.project().as_str();
-        in_transaction!(self.database, scope, |connection| {
-            end!(connection, scope, operation)?;
-            let customer = customers::table
-                .filter(customers::project_id.eq(project))
-                .filter(customers::user_id.eq(operation.user.as_str()))
-                .select(customers::id)
-                .single_value();
-            diesel::insert_into(payment_methods::table)
-                .values((
-                    payment_methods::project_id.eq(project),
-                    &row,
-                    payment_methods::operation_id.eq(operation.id.as_str()),
-                    payment_methods::customer_id.eq(customer),
-                    payment_methods::applied_read.eq(newest_read(project.to_owned())),
-                ))
-                .on_conflict((payment_methods::project_id, payment_methods::id))
-                .do_update()
-                .set((
-                    &row,
-                    payment_methods::operation_id.eq(excluded(payment_methods::operation_id)),
-                    payment_methods::customer_id.eq(excluded(payment_methods::customer_id)),
-                    payment_methods::applied_read.eq(excluded(payment_methods::applied_read)),
-                    payment_methods::deleted_at.eq(None::<StoredInstant>),
-                ))
-                .execute(connection)
-                .await?;
-            Ok(())
-        })
-    }
-
-    /// Writes the customer that the operation made.
-    pub async fn finish_customer(
-        &self,
-        scope: &ProjectScope,
-        operation: &Operation,
-        customer: &CustomerId,
-        now: UtcTimestamp,
-    ) -> Result<(), StoreError> {
-        in_transaction!(self.database, scope, |connection| {
-            end!(connection, scope, operation)?;
-            diesel::insert_into(customers::table)
-                .values((
-                    customers::project_id.eq(scope.project().as_str()),
-                    customers::user_id.eq(operation.user.as_str()),
-                    customers::id.eq(customer.as_str()),
-                    customers::created_at.eq(StoredInstant(now)),
-                ))
-                .execute(connection)
-                .await?;
-            Ok(())
-        })
-    }
-
-    /// Writes that the setup intent that the operation made is this project's.
-    pub async fn finish_setup_intent(
-        &self,
-        scope: &ProjectScope,
-        operation: &Operation,
-        id: &SetupIntentId,
-        created_at: UtcTimestamp,
-    ) -> Result<(), StoreError> {
-        in_transaction!(self.database, scope, |connection| {
-            end!(connection, scope, operation)?;
-            let inserted = diesel::insert_into(setup_intents::table)
-                .values((
-                    setup_intents::project_id.eq(scope.project().as_str()),
-                    setup_intents::id.eq(id.as_str()),
-                    setup_intents::user_id.eq(operation.user.as_str()),
-                    setup_intents::created_at.eq(StoredInstant(created_at)),
-                    setup_intents::operation_id.eq(operation.id.as_str()),
-                ))
-                .on_conflict_do_nothing()
-                .execute(connection)
-                .await?;
-            if inserted == 0 {
-                // An earlier operation of this name may have ended just before this one began: then Stripe gave the same
-                // setup intent again. Any other has no right to it.
-                let made_by = setup_intents::table
-                    .filter(setup_intents::project_id.eq(scope.project().as_str()))
-                    .filter(setup_intents::id.eq(id.as_str()))
-                    .select(setup_intents::operation_id)
-                    .first::<Option<String>>(connection)
-                    .await?;
-                if made_by.as_deref() != Some(operation.id.as_str()) {
-                    return Err(StoreError::Duplicate(format!("setup intent {id}")));
-                }
-            }
-            Ok(())
-        })
     }
 }

@@ -10,8 +10,9 @@ use diesel::{
 use diesel_async::RunQueryDsl as _;
 
 use crate::{
-    NewOperation, Operation, OperationKind, PaymentMethods, StoreError, Subject,
-    database::in_transaction,
+    Alongside, NewOperation, Operation, OperationKind, PaymentMethods, StoreError, Subject,
+    alongside::{take_alongside, tell_alongside},
+    database::{fallible, in_transaction},
     operation,
     operations::{FIRST_FENCE, claim, held},
     payment_method_row::PaymentMethodRow,
@@ -72,7 +73,8 @@ impl<'a> Deletable<'a> {
 }
 
 impl PaymentMethods {
-    /// Begins to delete a payment method if it is one that may be, or joins a deletion that was left open.
+    /// Begins to delete a payment method if it is one that may be, or joins a deletion that was left open. What is written
+    /// alongside is written whatever comes of it, unless it fails.
     pub async fn begin_delete(
         &self,
         scope: &ProjectScope,
@@ -80,87 +82,94 @@ impl PaymentMethods {
         id: &PaymentMethodId,
         deletable: Deletable<'_>,
         now: UtcTimestamp,
+        alongside: &Alongside,
     ) -> Result<BeginDelete, StoreError> {
         let project = scope.project().as_str();
         let subject = Subject::PaymentMethod(id.clone());
         in_transaction!(self.database, scope, |connection| {
-            let found = rows(project.to_owned())
-                .filter(payment_methods::id.eq(id.as_str()))
-                .select((
-                    PaymentMethodRow::as_select(),
-                    payment_methods::deleted_at,
-                    payment_methods::operation_id,
-                ))
-                .first::<(PaymentMethodRow, Option<StoredInstant>, Option<String>)>(connection)
-                .await
-                .optional()?;
-            let Some((row, deleted_at, last_operation)) = found else {
-                return Ok(BeginDelete::NotFound);
-            };
-            let payment_method = PaymentMethod::try_from(row)?;
-            if !deletable.is(&payment_method) {
-                return Ok(BeginDelete::NotFound);
-            }
-            if deleted_at.is_some() {
-                // A deletion that ended is over; only one that is still open can be joined.
-                let open: i64 = operations::table
-                    .filter(operations::project_id.eq(project))
-                    .filter(operations::subject.eq(subject.to_text()))
-                    .filter(operations::kind.eq(OperationKind::DeletePaymentMethod.as_str()))
-                    .count()
-                    .get_result(connection)
-                    .await?;
-                if open == 0 {
-                    return Ok(if last_operation.as_ref() == Some(&operation) {
-                        BeginDelete::Done(payment_method)
-                    } else {
-                        BeginDelete::NotFound
-                    });
+            tell_alongside!(connection, scope, alongside);
+            let begun = fallible(async {
+                let found = rows(project.to_owned())
+                    .filter(payment_methods::id.eq(id.as_str()))
+                    .select((
+                        PaymentMethodRow::as_select(),
+                        payment_methods::deleted_at,
+                        payment_methods::operation_id,
+                    ))
+                    .first::<(PaymentMethodRow, Option<StoredInstant>, Option<String>)>(connection)
+                    .await
+                    .optional()?;
+                let Some((row, deleted_at, last_operation)) = found else {
+                    return Ok(BeginDelete::NotFound);
+                };
+                let payment_method = PaymentMethod::try_from(row)?;
+                if !deletable.is(&payment_method) {
+                    return Ok(BeginDelete::NotFound);
                 }
-            }
-            let new = NewOperation {
-                id: operation,
-                kind: OperationKind::DeletePaymentMethod,
-                subject,
-                user: payment_method.user.clone(),
-            };
-            let Some(claimed) = claim!(connection, scope, new, now)? else {
-                return Ok(BeginDelete::Busy);
-            };
-            let operation = operation::operation(claimed)?;
-            if operation.kind != OperationKind::DeletePaymentMethod {
-                return Ok(BeginDelete::Held(operation, payment_method));
-            }
-            let hidden = diesel::update(shown(project.to_owned()))
-                .filter(payment_methods::id.eq(id.as_str()))
-                .filter(payment_methods::user_id.eq(payment_method.user.as_str()))
-                // The check may have been passed since the look above.
-                .filter(
-                    deletable
-                        .awaited()
-                        .is_none()
-                        .into_sql::<diesel::sql_types::Bool>()
-                        .or(payment_methods::setup_intent_id.eq(deletable.awaited())),
-                )
-                .set((
-                    payment_methods::deleted_at.eq(StoredInstant(now)),
-                    payment_methods::operation_id.eq(operation.id.as_str()),
-                ))
-                .returning(PaymentMethodRow::as_returning())
-                .get_result::<PaymentMethodRow>(connection)
-                .await
-                .optional()?;
-            match hidden {
-                Some(row) => Ok(BeginDelete::Held(operation, row.try_into()?)),
-                // Another deletion may have ended since the look above, which was before this one began.
-                None if operation.fence == FIRST_FENCE => {
-                    diesel::delete(held(project, &operation.id, operation.fence))
-                        .execute(connection)
+                if deleted_at.is_some() {
+                    // A deletion that ended is over; only one that is still open can be joined.
+                    let open: i64 = operations::table
+                        .filter(operations::project_id.eq(project))
+                        .filter(operations::subject.eq(subject.to_text()))
+                        .filter(operations::kind.eq(OperationKind::DeletePaymentMethod.as_str()))
+                        .count()
+                        .get_result(connection)
                         .await?;
-                    Ok(BeginDelete::NotFound)
+                    if open == 0 {
+                        return Ok(if last_operation.as_ref() == Some(&operation) {
+                            BeginDelete::Done(payment_method)
+                        } else {
+                            BeginDelete::NotFound
+                        });
+                    }
                 }
-                None => Ok(BeginDelete::Held(operation, payment_method)),
-            }
+                let new = NewOperation {
+                    id: operation,
+                    kind: OperationKind::DeletePaymentMethod,
+                    subject,
+                    user: payment_method.user.clone(),
+                };
+                let Some(claimed) = claim!(connection, scope, new, now)? else {
+                    return Ok(BeginDelete::Busy);
+                };
+                let operation = operation::operation(claimed)?;
+                if operation.kind != OperationKind::DeletePaymentMethod {
+                    return Ok(BeginDelete::Held(operation, payment_method));
+                }
+                let hidden = diesel::update(shown(project.to_owned()))
+                    .filter(payment_methods::id.eq(id.as_str()))
+                    .filter(payment_methods::user_id.eq(payment_method.user.as_str()))
+                    // The check may have been passed since the look above.
+                    .filter(
+                        deletable
+                            .awaited()
+                            .is_none()
+                            .into_sql::<diesel::sql_types::Bool>()
+                            .or(payment_methods::setup_intent_id.eq(deletable.awaited())),
+                    )
+                    .set((
+                        payment_methods::deleted_at.eq(StoredInstant(now)),
+                        payment_methods::operation_id.eq(operation.id.as_str()),
+                    ))
+                    .returning(PaymentMethodRow::as_returning())
+                    .get_result::<PaymentMethodRow>(connection)
+                    .await
+                    .optional()?;
+                match hidden {
+                    Some(row) => Ok(BeginDelete::Held(operation, row.try_into()?)),
+                    // Another deletion may have ended since the look above, which was before this one began.
+                    None if operation.fence == FIRST_FENCE => {
+                        diesel::delete(held(project, &operation.id, operation.fence))
+                            .execute(connection)
+                            .await?;
+                        Ok(BeginDelete::NotFound)
+                    }
+                    None => Ok(BeginDelete::Held(operation, payment_method)),
+                }
+            })
+            .await?;
+            take_alongside!(connection, scope, &alongside.tokens);
+            Ok(begun)
         })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use billfold_domain::{Pace, ProjectScope, RateLimit, UserId};
 use diesel::{
-    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult,
+    ExpressionMethods as _, QueryDsl as _, QueryResult,
     expression::ValidGrouping,
     pg::Pg,
     query_builder::{AstPass, QueryFragment, QueryId},
@@ -20,7 +20,7 @@ use crate::{
     Database, StoreError,
     database::{in_transaction, with_connection},
     schema::rate_limits,
-    sql_types::{Instant, StoredInstant, database_now, database_time_in_microseconds},
+    sql_types::{Instant, StoredInstant, database_now},
 };
 
 /// What is bounded.
@@ -35,7 +35,7 @@ pub enum TokenKind {
 impl TokenKind {
     const ALL: [Self; 2] = [Self::SetupIntents, Self::FailedCards];
 
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::SetupIntents => "setupIntents",
             Self::FailedCards => "failedCards",
@@ -55,7 +55,7 @@ pub struct Token {
 }
 
 impl Token {
-    fn subject(&self) -> &str {
+    pub(crate) fn subject(&self) -> &str {
         self.user.as_ref().map_or("", UserId::as_str)
     }
 }
@@ -81,7 +81,7 @@ pub struct RateLimits {
 }
 
 #[diesel::dsl::auto_type]
-fn bucket<'a>(project: &'a str, subject: &'a str, kind: &'static str) -> _ {
+pub(crate) fn bucket_of<'a>(project: &'a str, subject: &'a str, kind: &'static str) -> _ {
     rate_limits::table
         .filter(rate_limits::project_id.eq(project))
         .filter(rate_limits::subject.eq(subject))
@@ -91,7 +91,13 @@ fn bucket<'a>(project: &'a str, subject: &'a str, kind: &'static str) -> _ {
 /// Takes a token: makes the bucket's row, or lets it be full so much later. An expression, since it is compiled for each
 /// database's connection.
 macro_rules! take {
-    ($scope:expr, $token:expr, $pace:expr) => {
+    ($scope:expr, $token:expr, $pace:expr) => {{
+        use diesel::ExpressionMethods as _;
+        use $crate::{
+            rate_limits::{FullAt, interval},
+            schema::rate_limits,
+            sql_types::database_time_in_microseconds,
+        };
         diesel::insert_into(rate_limits::table)
             .values((
                 rate_limits::project_id.eq($scope.project().as_str()),
@@ -102,23 +108,59 @@ macro_rules! take {
             .on_conflict((rate_limits::project_id, rate_limits::subject, rate_limits::kind))
             .do_update()
             .set(rate_limits::full_at.eq(FullAt::with_one_less($pace)))
-    };
+    }};
 }
 
 /// The bucket that a token is taken from.
 macro_rules! bucket {
     ($scope:expr, $token:expr) => {
-        bucket($scope.project().as_str(), $token.subject(), $token.kind.as_str())
+        $crate::rate_limits::bucket_of($scope.project().as_str(), $token.subject(), $token.kind.as_str())
     };
 }
 
 /// Puts a token back into its bucket.
 macro_rules! put_back {
-    ($scope:expr, $token:expr) => {
-        diesel::update(bucket!($scope, $token))
+    ($scope:expr, $token:expr) => {{
+        use diesel::ExpressionMethods as _;
+        use $crate::{rate_limits::FullAt, schema::rate_limits};
+        diesel::update($crate::rate_limits::bucket!($scope, $token))
             .set(rate_limits::full_at.eq(FullAt::with_one_more($token.limit.alone())))
-    };
+    }};
 }
+
+/// Takes a token if it is there, and says by the number of rows whether it was: the row is locked either way.
+macro_rules! take_if_there {
+    ($scope:expr, $token:expr) => {{
+        use diesel::ExpressionMethods as _;
+        use $crate::{schema::rate_limits, sql_types::database_time_in_microseconds};
+        let pace = $token.limit.alone();
+        let has_one = rate_limits::full_at.le(database_time_in_microseconds($crate::rate_limits::room(pace)));
+        diesel::query_dsl::methods::FilterDsl::filter(
+            $crate::rate_limits::take!($scope, $token, pace),
+            has_one,
+        )
+    }};
+}
+
+/// After how long a bucket has a token that it has not now. Whoever has failed to take it has locked the row: what is read
+/// is what it saw.
+macro_rules! wait_for {
+    ($connection:expr, $scope:expr, $token:expr) => {{
+        use diesel::{OptionalExtension as _, QueryDsl as _};
+        use $crate::{
+            schema::rate_limits,
+            sql_types::{StoredInstant, database_now},
+        };
+        let times: Option<(StoredInstant, StoredInstant)> = $crate::rate_limits::bucket!($scope, $token)
+            .select((rate_limits::full_at, database_now()))
+            .first($connection)
+            .await
+            .optional()?;
+        $crate::rate_limits::wait(times, $token.limit.alone())
+    }};
+}
+
+pub(crate) use {bucket, put_back, take, take_if_there, wait_for};
 
 impl RateLimits {
     /// The buckets in a database.
@@ -131,34 +173,16 @@ impl RateLimits {
     pub async fn take(&self, scope: &ProjectScope, tokens: &[Token]) -> Result<Tokens, StoreError> {
         in_transaction!(self.database, scope, |connection| {
             for (position, token) in tokens.iter().enumerate() {
-                let pace = token.limit.alone();
-                let room = pace.depth().whole_microseconds() - pace.interval().whole_microseconds();
-                let has_one = rate_limits::full_at.le(database_time_in_microseconds(microseconds(room)));
-                let taken = diesel::query_dsl::methods::FilterDsl::filter(take!(scope, token, pace), has_one)
-                    .execute(connection)
-                    .await?;
-                if taken == 1 {
+                if take_if_there!(scope, token).execute(connection).await? == 1 {
                     continue;
                 }
-                // The statement has locked the row: what is read now is what it saw.
-                let times: Option<(StoredInstant, StoredInstant)> = bucket!(scope, token)
-                    .select((rate_limits::full_at, database_now()))
-                    .first(connection)
-                    .await
-                    .optional()?;
-                let (full_at, now) = times.map_or((0, 0), |(full_at, now)| {
-                    (full_at.0.microseconds(), now.0.microseconds())
-                });
-                let wait = full_at
-                    .saturating_sub(now)
-                    .saturating_sub(microseconds(room))
-                    .max(1);
+                let wait = wait_for!(connection, scope, token);
                 for before in &tokens[..position] {
                     put_back!(scope, before).execute(connection).await?;
                 }
                 return Ok(Tokens::Refused {
                     lacking: token.clone(),
-                    wait: Duration::from_micros(wait.unsigned_abs()),
+                    wait,
                 });
             }
             Ok(Tokens::Taken)
@@ -214,27 +238,41 @@ fn microseconds(number: i128) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn interval(pace: Pace) -> i64 {
+/// How much later than now a bucket may be full and have a token.
+pub(crate) fn room(pace: Pace) -> i64 {
+    microseconds(pace.depth().whole_microseconds() - pace.interval().whole_microseconds())
+}
+
+/// How long it is from now until a bucket that is full at a time has a token. Longer than nothing.
+pub(crate) fn wait(times: Option<(StoredInstant, StoredInstant)>, pace: Pace) -> Duration {
+    let (full_at, now) = times.map_or((0, 0), |(full_at, now)| {
+        (full_at.0.microseconds(), now.0.microseconds())
+    });
+    let wait = full_at.saturating_sub(now).saturating_sub(room(pace)).max(1);
+    Duration::from_micros(wait.unsigned_abs())
+}
+
+pub(crate) fn interval(pace: Pace) -> i64 {
     microseconds(pace.interval().whole_microseconds())
 }
 
 /// When a bucket will be full, with one token less or more in it than it has.
 #[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
-struct FullAt {
+pub(crate) struct FullAt {
     /// Negative for one more.
     interval: i64,
     depth: i64,
 }
 
 impl FullAt {
-    fn with_one_less(pace: Pace) -> Self {
+    pub(crate) fn with_one_less(pace: Pace) -> Self {
         Self {
             interval: interval(pace),
             depth: microseconds(pace.depth().whole_microseconds()),
         }
     }
 
-    fn with_one_more(pace: Pace) -> Self {
+    pub(crate) fn with_one_more(pace: Pace) -> Self {
         Self {
             interval: -interval(pace),
             ..Self::with_one_less(pace)

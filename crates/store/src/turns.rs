@@ -1,5 +1,12 @@
 //! One at a time: transactions that would disturb each other wait for each other instead.
 
+use billfold_domain::{ProjectScope, UserId};
+
+/// The name of a user's turn.
+pub(crate) fn of_user(scope: &ProjectScope, user: &UserId) -> String {
+    format!("{} {user}", scope.project())
+}
+
 /// A connection in a transaction that can wait for its turn.
 pub(crate) trait Turns {
     /// Waits until no other transaction has the turn of this name, and has it until this one ends. Two names may

@@ -16,8 +16,8 @@ use billfold_domain::{
     PaymentMethodType, PaymentMethodTypes, Position, ProjectId, ProjectScope, UserId, UtcTimestamp,
 };
 use billfold_store::{
-    Claim, Database, DatabaseOptions, DatabasePooler, NewOperation, NewProject, OperationKind, Operations,
-    PaymentMethods, Projects, StoreError, StripeCredentials, Subject, WebhookSecrets,
+    Alongside, Claim, Database, DatabaseOptions, DatabasePooler, NewOperation, NewProject, OperationKind,
+    Operations, PaymentMethods, Projects, StoreError, StripeCredentials, Subject, WebhookSecrets,
 };
 use billfold_test_support::{APPLICATION_ROLE, PostgresDatabase, Process, free_port, wait_for};
 use billfold_vault::{MasterKeys, Vault};
@@ -170,13 +170,15 @@ async fn work(database: Database, client: usize, mine: ProjectScope, theirs: Pro
             panic!("nobody else has it");
         };
         operations
-            .finish_payment_method(&mine, &operation, &saved)
+            .finish_payment_method(&mine, &operation, &saved, Alongside::nothing())
             .await
             .unwrap();
         assert_eq!(methods.find(&mine, &saved.id).await.unwrap(), Some(saved.clone()));
         assert_eq!(methods.find(&theirs, &saved.id).await.unwrap(), None);
         // What fails inside a transaction must not spoil the session for the next.
-        let again = operations.finish_payment_method(&mine, &operation, &saved).await;
+        let again = operations
+            .finish_payment_method(&mine, &operation, &saved, Alongside::nothing())
+            .await;
         assert!(matches!(again, Err(StoreError::Fenced)), "{again:?}");
     }
 }

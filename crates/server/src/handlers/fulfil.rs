@@ -25,7 +25,7 @@ pub(super) async fn fulfil<F: Face>(
     tenant: Tenant,
     attribution: Attribution,
     (wish, key): (Wish, Option<RequestKey>),
-    show: impl FnOnce(&Fulfilled) -> Reply + Send + 'static,
+    show: impl Fn(&Fulfilled) -> Reply + Send + Sync + 'static,
 ) -> Answer<F> {
     let answer = move |result: Result<&Fulfilled, ServiceError>| {
         let reply = match result {
@@ -42,7 +42,7 @@ pub(super) async fn fulfil<F: Face>(
 }
 
 /// How the project API shows what came of a wish.
-pub(super) fn project(project: ProjectId) -> impl FnOnce(&Fulfilled) -> Reply + Send + 'static {
+pub(super) fn project(project: ProjectId) -> impl Fn(&Fulfilled) -> Reply + Send + Sync + 'static {
     move |fulfilled| match fulfilled {
         Fulfilled::Saved(SavedPaymentMethod::Created(shown)) => {
             Reply::written(StatusCode::CREATED, PaymentMethodWire::from(shown).json()).at(format!(
@@ -62,7 +62,7 @@ pub(super) fn project(project: ProjectId) -> impl FnOnce(&Fulfilled) -> Reply + 
 }
 
 /// How the account API shows what came of a wish, with times in this zone.
-pub(super) fn account(zone: TimeZone) -> impl FnOnce(&Fulfilled) -> Reply + Send + 'static {
+pub(super) fn account(zone: TimeZone) -> impl Fn(&Fulfilled) -> Reply + Send + Sync + 'static {
     move |fulfilled| match fulfilled {
         Fulfilled::Saved(SavedPaymentMethod::Created(shown)) => Reply::json(
             StatusCode::CREATED,

@@ -102,11 +102,7 @@ impl AuditLog {
         scope: &ProjectScope,
         entry: AuditEntry,
     ) -> Result<(), ServiceError> {
-        let event = AuditEvent {
-            id: self.names.next()?,
-            created_at: self.names.now(),
-            entry,
-        };
+        let event = self.event(entry)?;
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting::Event {
             scope: scope.clone(),
@@ -122,6 +118,15 @@ impl AuditLog {
             Err(ServiceError::unavailable(
                 "writing the audit log takes too long; it goes on by itself",
             ))
+        })
+    }
+
+    /// What happened as an event, for whoever writes it down together with what happens.
+    pub(crate) fn event(&self, entry: AuditEntry) -> Result<AuditEvent, ServiceError> {
+        Ok(AuditEvent {
+            id: self.names.next()?,
+            created_at: self.names.now(),
+            entry,
         })
     }
 

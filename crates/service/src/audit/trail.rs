@@ -1,11 +1,13 @@
 //! What a use case writes down of itself: that it begins, and what came of it.
 
-use billfold_domain::{AuditAction, AuditEntry, AuditObject, AuditOutcome, Caller, ProjectScope, UserId};
+use billfold_domain::{
+    AuditAction, AuditEntry, AuditEvent, AuditObject, AuditOutcome, Caller, ProjectScope, UserId,
+};
 use billfold_store::Operation;
 use parking_lot::Mutex;
 
 use super::{Attribution, AuditLog};
-use crate::{Fulfilled, GivenAnswer, SavedPaymentMethod, ServiceError, Wish};
+use crate::{Fulfilled, GivenAnswer, SavedPaymentMethod, ServiceError, Wish, idempotency::Noted};
 
 /// How far a use case has got.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ enum Progress {
     Begun(Box<str>),
     /// That it begins could not be written down, so it does not.
     Stopped,
+    /// What came of it is written down, together with its result.
+    Ended,
 }
 
 /// A request on its way through a use case.
@@ -89,6 +93,41 @@ impl Trail {
         self.attribution.told(error).code
     }
 
+    /// That the use case begins to act, for whoever writes it down where the operation begins.
+    pub(crate) fn beginning(&self, operation: &str) -> Result<AuditEvent, ServiceError> {
+        self.log.event(AuditEntry {
+            operation: Some(operation.into()),
+            ..self.entry(AuditOutcome::Begun)
+        })
+    }
+
+    /// Notes that the use case acts, or may have begun to.
+    pub(crate) fn begun(&self, operation: &str) {
+        *self.progress.lock() = Progress::Begun(operation.into());
+    }
+
+    /// What came of the use case, for whoever writes it down together with its result.
+    pub(crate) fn ending(
+        &self,
+        operation: &str,
+        status: u16,
+        noted: &Noted,
+    ) -> Result<AuditEvent, ServiceError> {
+        let entry = self.entry(AuditOutcome::Succeeded);
+        self.log.event(AuditEntry {
+            operation: Some(operation.into()),
+            status: Some(status),
+            object: noted.object.clone().or(entry.object),
+            user: noted.user.clone().or(entry.user),
+            ..entry
+        })
+    }
+
+    /// Notes that this is written down.
+    pub(crate) fn ended(&self) {
+        *self.progress.lock() = Progress::Ended;
+    }
+
     /// Writes down that the use case begins to act. Where that fails it may not.
     pub(crate) async fn begin(&self, operation: &str) -> Result<(), ServiceError> {
         let entry = AuditEntry {
@@ -110,9 +149,11 @@ impl Trail {
     pub(crate) async fn end(&self, result: &Result<GivenAnswer, ServiceError>) {
         let progress = self.progress.lock().clone();
         let operation = match progress {
-            Progress::NotBegun => None,
             Progress::Begun(operation) => Some(operation),
             Progress::Stopped => return,
+            Progress::Ended if result.as_ref().is_ok_and(|given| !given.replayed) => return,
+            // Where it has ended, the caller is told something else than what came of it.
+            Progress::NotBegun | Progress::Ended => None,
         };
         let entry = match result {
             Ok(given) => {

@@ -6,7 +6,10 @@ use billfold_domain::{PaymentMethodId, UserId};
 
 use billfold_store::Deletable;
 
-use crate::{Confirmation, SavedPaymentMethod, ServiceError, Tenant, engine::Engine, world::World};
+use crate::{
+    Confirmation, SavedPaymentMethod, ServiceError, Tenant, attendance::Attendance, engine::Engine,
+    world::World,
+};
 
 /// A request, under the name that its client keeps for it.
 #[derive(Clone, Debug)]
@@ -163,11 +166,11 @@ pub(super) async fn ask<W: World>(engine: &Engine<W>, tenant: &Tenant, request: 
     let operation = request.operation.as_str();
     let answer = match &request.wish {
         Wish::Create(id, user, confirmation) => engine
-            .create_payment_method(tenant, operation, id, user, *confirmation)
+            .create_payment_method(tenant, operation, id, user, *confirmation, &Attendance::nobody())
             .await
             .map(|(SavedPaymentMethod::Created(_) | SavedPaymentMethod::Existing(_))| Answer::Saved),
         Wish::Delete(id) => engine
-            .delete_payment_method(tenant, operation, id, Deletable::Any)
+            .delete_payment_method(tenant, operation, id, Deletable::Any, &Attendance::nobody())
             .await
             .map(|_| Answer::Deleted),
         Wish::SetupIntent(user) => engine

@@ -7,7 +7,7 @@ use super::{
     child::scope,
     stripe::{ASKS_ITS_OWNER, Page, VISA},
 };
-use crate::{Confirmation, Service, world::Surroundings as _};
+use crate::{Confirmation, Service, attendance::Attendance, world::Surroundings as _};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scenario {
@@ -137,7 +137,9 @@ async fn saved(service: &Service, page: &Page, user: &UserId, number: &str) -> P
     let id = card(page, number).await;
     let engine = &service.parts.engine;
     let operation = engine.world.operation_name();
-    let saving = engine.create_payment_method(&tenant, &operation, &id, user, Confirmation::MayFollow);
+    let nobody = Attendance::nobody();
+    let saving =
+        engine.create_payment_method(&tenant, &operation, &id, user, Confirmation::MayFollow, &nobody);
     saving.await.unwrap();
     id
 }

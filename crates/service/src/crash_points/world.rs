@@ -10,7 +10,7 @@ use std::{
 use billfold_domain::{
     CustomerId, PaymentMethod, PaymentMethodId, ProjectScope, SetupIntentId, UserId, UtcTimestamp,
 };
-use billfold_store::{BeginCreate, BeginDelete, Claim, Deletable, NewOperation, Operation};
+use billfold_store::{Alongside, BeginCreate, BeginDelete, Claim, Deletable, NewOperation, Operation};
 use billfold_stripe::{
     CustomerQuery, IdempotencyKey, NewCustomer, NewSetupIntent, SetupIntentQuery, StripeCustomer, StripePage,
     StripePaymentMethod, StripeSetupIntent,
@@ -155,8 +155,9 @@ impl Records for CrashingWorld {
         new: &NewOperation,
         id: &PaymentMethodId,
         maximum: i64,
+        alongside: &Alongside,
     ) -> Recorded<BeginCreate> {
-        self.step(|| self.real().begin_create(scope, new, id, maximum))
+        self.step(|| self.real().begin_create(scope, new, id, maximum, alongside))
             .await
     }
 
@@ -166,9 +167,13 @@ impl Records for CrashingWorld {
         operation: String,
         id: &PaymentMethodId,
         deletable: Deletable<'_>,
+        alongside: &Alongside,
     ) -> Recorded<BeginDelete> {
-        self.step(|| self.real().begin_delete(scope, operation.clone(), id, deletable))
-            .await
+        self.step(|| {
+            self.real()
+                .begin_delete(scope, operation.clone(), id, deletable, alongside)
+        })
+        .await
     }
 
     async fn claim_due(&self, scope: &ProjectScope) -> Recorded<Option<Operation>> {
@@ -198,12 +203,23 @@ impl Records for CrashingWorld {
         scope: &ProjectScope,
         operation: &Operation,
         payment_method: &PaymentMethod,
+        alongside: &Alongside,
     ) -> Recorded<()> {
         self.result(|| {
             self.real()
-                .finish_payment_method(scope, operation, payment_method)
+                .finish_payment_method(scope, operation, payment_method, alongside)
         })
         .await
+    }
+
+    async fn finish_delete(
+        &self,
+        scope: &ProjectScope,
+        operation: &Operation,
+        alongside: &Alongside,
+    ) -> Recorded<()> {
+        self.result(|| self.real().finish_delete(scope, operation, alongside))
+            .await
     }
 
     async fn finish_customer(

@@ -8,13 +8,10 @@ use billfold_store::{Operation, OperationKind};
 use billfold_stripe::{StripeError, StripePaymentMethodKind, StripeSetupIntent};
 
 use super::drive::Failure;
-use crate::{ServiceError, Tenant, engine::Engine, world::World};
-
-/// A payment method that an operation has just saved.
-pub(crate) struct Saved {
-    pub(crate) payment_method: PaymentMethod,
-    pub(crate) client_secret: Option<ClientSecret>,
-}
+use crate::{
+    Fulfilled, SavedPaymentMethod, ServiceError, ShownPaymentMethod, Tenant, attendance::Attendance,
+    engine::Engine, world::World,
+};
 
 /// What Stripe says of a payment method that may be saved.
 struct Usable {
@@ -49,9 +46,10 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         mut operation: Operation,
         id: &PaymentMethodId,
-    ) -> Result<Saved, ServiceError> {
+        attendance: &Attendance<'_>,
+    ) -> Result<ShownPaymentMethod, ServiceError> {
         let held = operation.clone();
-        let steps = Box::pin(self.create_steps(tenant, &mut operation, id));
+        let steps = Box::pin(self.create_steps(tenant, &mut operation, id, attendance));
         let result = self.holding(tenant, &held, steps).await;
         self.settle(tenant, &operation, result).await
     }
@@ -61,12 +59,17 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         operation: &mut Operation,
         id: &PaymentMethodId,
-    ) -> Result<Saved, Failure> {
+        attendance: &Attendance<'_>,
+    ) -> Result<ShownPaymentMethod, Failure> {
         let usable = self.look_at_payment_method(tenant, id).await?;
-        let own = self.world.find_customer(&tenant.scope, &operation.user).await?;
         let confirmed = match usable.attached_to {
-            Some(customer) if Some(&customer) == own.as_ref() => Confirmed::available(None, id),
-            Some(_) => return Err(Failure::Refused(ServiceError::NotUsable)),
+            Some(customer) => {
+                let own = self.world.find_customer(&tenant.scope, &operation.user).await?;
+                if own != Some(customer) {
+                    return Err(Failure::Refused(ServiceError::NotUsable));
+                }
+                Confirmed::available(None, id)
+            }
             None => self.confirm_payment_method(tenant, operation, id).await?,
         };
         let payment_method = PaymentMethod {
@@ -77,13 +80,20 @@ impl<W: World> Engine<W> {
             status: confirmed.status,
             created_at: self.world.now(),
         };
-        self.world
-            .finish_payment_method(&tenant.scope, operation, &payment_method)
-            .await?;
-        Ok(Saved {
+        let shown = ShownPaymentMethod {
             payment_method,
             client_secret: confirmed.client_secret,
-        })
+        };
+        let (world, operation, payment_method) = (&self.world, &*operation, &shown.payment_method);
+        let saved = || Fulfilled::Saved(SavedPaymentMethod::Created(shown.clone()));
+        attendance
+            .end(saved, |alongside| async move {
+                world
+                    .finish_payment_method(&tenant.scope, operation, payment_method, &alongside)
+                    .await
+            })
+            .await?;
+        Ok(shown)
     }
 
     async fn look_at_payment_method(&self, tenant: &Tenant, id: &PaymentMethodId) -> Result<Usable, Failure> {

@@ -7,7 +7,7 @@ use billfold_store::Operation;
 use billfold_stripe::StripeError;
 
 use super::drive::{Failure, is_kept, runs_anew};
-use crate::{ServiceError, Tenant, engine::Engine, world::World};
+use crate::{Fulfilled, ServiceError, Tenant, attendance::Attendance, engine::Engine, world::World};
 
 impl<W: World> Engine<W> {
     /// Detaches the payment method that the operation is about, or ends the check that it waits for.
@@ -16,10 +16,11 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         operation: &Operation,
         payment_method: &PaymentMethod,
+        attendance: &Attendance<'_>,
     ) -> Result<(), ServiceError> {
         let mut operation = operation.clone();
         let held = operation.clone();
-        let steps = Box::pin(self.delete_steps(tenant, &mut operation, payment_method));
+        let steps = Box::pin(self.delete_steps(tenant, &mut operation, payment_method, attendance));
         let result = self.holding(tenant, &held, steps).await;
         // Whatever Stripe says, the deletion is never taken back.
         let result = result.map_err(|failure| Failure::Unknown(failure.into_error()));
@@ -31,6 +32,7 @@ impl<W: World> Engine<W> {
         tenant: &Tenant,
         operation: &mut Operation,
         payment_method: &PaymentMethod,
+        attendance: &Attendance<'_>,
     ) -> Result<(), Failure> {
         let attached = match &payment_method.status {
             PaymentMethodStatus::Available => true,
@@ -42,7 +44,13 @@ impl<W: World> Engine<W> {
         if attached {
             self.detach(tenant, operation, &payment_method.id).await?;
         }
-        self.world.end(&tenant.scope, operation).await?;
+        let (world, operation) = (&self.world, &*operation);
+        let deleted = || Fulfilled::Deleted(payment_method.clone());
+        attendance
+            .end(deleted, |alongside| async move {
+                world.finish_delete(&tenant.scope, operation, &alongside).await
+            })
+            .await?;
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use billfold_domain::{PaymentMethodId, UtcTimestamp};
 use billfold_store::{Operation, OperationKind, StoreError, Subject};
 use billfold_stripe::{IdempotencyKey, Outcome, StripeError};
 
-use crate::{ServiceError, Tenant, engine::Engine, holding::holding, world::World};
+use crate::{ServiceError, Tenant, attendance::Attendance, engine::Engine, holding::holding, world::World};
 
 /// Why an operation has not reached its result.
 pub(super) enum Failure {
@@ -116,7 +116,10 @@ impl<W: World> Engine<W> {
             (
                 OperationKind::CreatePaymentMethod | OperationKind::CreateAvailablePaymentMethod,
                 Subject::PaymentMethod(id),
-            ) => self.drive_create(tenant, operation, &id).await.map(|_| ()),
+            ) => self
+                .drive_create(tenant, operation, &id, &Attendance::nobody())
+                .await
+                .map(|_| ()),
             (OperationKind::DeletePaymentMethod, Subject::PaymentMethod(id)) => {
                 self.drive_older_delete(tenant, &operation, &id).await
             }
@@ -152,7 +155,8 @@ impl<W: World> Engine<W> {
         // Another has ended it since this driver claimed it, and the payment method was saved anew.
         let payment_method =
             payment_method.ok_or_else(|| ServiceError::unavailable("the deletion is not open any more"))?;
-        self.drive_delete(tenant, operation, &payment_method).await
+        self.drive_delete(tenant, operation, &payment_method, &Attendance::nobody())
+            .await
     }
 
     /// Drives an operation, and says now and then that it is still being driven. Without that, whoever waits long for Stripe

@@ -5,9 +5,9 @@ use billfold_store::{BeginCreate, BeginDelete, Deletable, NewOperation, Operatio
 use billfold_stripe::StripeError;
 use time::Duration;
 
-use super::create::Saved;
 use crate::{
-    Confirmation, SavedPaymentMethod, ServiceError, ShownPaymentMethod, Tenant, engine::Engine, world::World,
+    Confirmation, SavedPaymentMethod, ServiceError, ShownPaymentMethod, Tenant, attendance::Attendance,
+    engine::Engine, world::World,
 };
 
 /// How long a payment method may wait for its owner's confirmation.
@@ -25,6 +25,7 @@ impl<W: World> Engine<W> {
         id: &PaymentMethodId,
         user: &UserId,
         confirmation: Confirmation,
+        attendance: &Attendance<'_>,
     ) -> Result<SavedPaymentMethod, ServiceError> {
         let kind = confirmation.operation();
         for _ in 0..OLDER_OPERATIONS {
@@ -36,17 +37,15 @@ impl<W: World> Engine<W> {
                 user: user.clone(),
             };
             let maximum = self.maximum_payment_methods;
-            let begun = self.world.begin_create(&tenant.scope, &new, id, maximum).await?;
-            match begun {
+            let alongside = attendance.beginning()?;
+            let begun = self
+                .world
+                .begin_create(&tenant.scope, &new, id, maximum, &alongside)
+                .await;
+            match attendance.begun(begun)? {
                 BeginCreate::Held(operation) if operation.kind == kind && operation.user == *user => {
-                    let Saved {
-                        payment_method,
-                        client_secret,
-                    } = self.drive_create(tenant, operation, id).await?;
-                    return Ok(SavedPaymentMethod::Created(ShownPaymentMethod {
-                        payment_method,
-                        client_secret,
-                    }));
+                    let shown = self.drive_create(tenant, operation, id, attendance).await?;
+                    return Ok(SavedPaymentMethod::Created(shown));
                 }
                 BeginCreate::Held(older) => self.drive_older(tenant, older).await?,
                 BeginCreate::Done(payment_method) => {
@@ -86,17 +85,20 @@ impl<W: World> Engine<W> {
         operation: &str,
         id: &PaymentMethodId,
         deletable: Deletable<'_>,
+        attendance: &Attendance<'_>,
     ) -> Result<PaymentMethod, ServiceError> {
         for _ in 0..OLDER_OPERATIONS {
-            match self
+            let alongside = attendance.beginning()?;
+            let begun = self
                 .world
-                .begin_delete(&tenant.scope, operation.to_owned(), id, deletable)
-                .await?
-            {
+                .begin_delete(&tenant.scope, operation.to_owned(), id, deletable, &alongside)
+                .await;
+            match attendance.begun(begun)? {
                 BeginDelete::Held(operation, payment_method)
                     if operation.kind == OperationKind::DeletePaymentMethod =>
                 {
-                    self.drive_delete(tenant, &operation, &payment_method).await?;
+                    self.drive_delete(tenant, &operation, &payment_method, attendance)
+                        .await?;
                     return Ok(payment_method);
                 }
                 BeginDelete::Held(older, _) => self.drive_older(tenant, older).await?,
@@ -160,7 +162,7 @@ impl<W: World> Engine<W> {
                 // Its owner may pass the check at this very moment: then it is not deleted.
                 let deletable = Deletable::WaitingOn(&setup_intent);
                 match self
-                    .delete_payment_method(tenant, &operation, id, deletable)
+                    .delete_payment_method(tenant, &operation, id, deletable, &Attendance::nobody())
                     .await
                 {
                     Ok(_) => Err(ServiceError::NotFound),

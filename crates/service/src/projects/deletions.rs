@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 
 use crate::{
     ServiceError, Tenant,
+    attendance::Attendance,
     interruption::Interruption,
     places::Places,
     reconciler::waits,
@@ -245,7 +246,7 @@ impl Parts {
         let operation = world.operation_name();
         let deleted = self
             .engine
-            .delete_payment_method(tenant, &operation, id, Deletable::Any)
+            .delete_payment_method(tenant, &operation, id, Deletable::Any, &Attendance::nobody())
             .await;
         match deleted {
             // Another works on it: the next round sees what became of it.

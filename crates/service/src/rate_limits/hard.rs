@@ -4,7 +4,7 @@
 //! cost it: a card that was not refused, a setup intent that was not made. What refilled meanwhile is kept, so a limit is
 //! exact but for the time that one use case takes.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use billfold_domain::{ProjectScope, RateLimit, SetupIntentId, UserId};
 use billfold_store::{
@@ -26,12 +26,23 @@ pub(crate) struct HardLimits {
     project_failed_cards: RateLimit,
 }
 
-/// Tokens that were taken for a wish.
-pub(crate) struct Reservation {
+/// The tokens that a wish may cost. All are taken before it is begun.
+pub(crate) struct Cost {
     /// For a card that may be refused, of the user and of the project.
     failed_cards: Vec<Token>,
     /// For a setup intent.
     setup_intent: Option<Token>,
+}
+
+impl Cost {
+    /// All of them, in the order in which everybody takes them.
+    pub(crate) fn tokens(&self) -> Vec<Token> {
+        self.setup_intent
+            .iter()
+            .chain(&self.failed_cards)
+            .cloned()
+            .collect()
+    }
 }
 
 impl HardLimits {
@@ -46,60 +57,45 @@ impl HardLimits {
         }
     }
 
-    /// Takes what a wish may cost. [`ServiceError::TooManyRequests`] where that is not there. Whoever has had too many
-    /// cards refused makes no setup intents either: with those, cards are tried past this server.
-    pub(crate) async fn reserve(&self, tenant: &Tenant, wish: &Wish) -> Result<Reservation, ServiceError> {
+    /// What a wish may cost. Whoever has had too many cards refused makes no setup intents either: with those, cards are
+    /// tried past this server.
+    pub(crate) fn cost(&self, wish: &Wish) -> Cost {
         let (user, makes_setup_intent) = match wish {
             Wish::SavePaymentMethod { user, .. } => (user, false),
             Wish::MakeSetupIntent { user } => (user, true),
             Wish::DeletePaymentMethod { .. } => {
-                return Ok(Reservation {
+                return Cost {
                     failed_cards: Vec::new(),
                     setup_intent: None,
-                });
+                };
             }
         };
-        let reservation = Reservation {
+        Cost {
             failed_cards: self.failed_card(user),
             setup_intent: makes_setup_intent.then(|| Token {
                 kind: TokenKind::SetupIntents,
                 user: Some(user.clone()),
                 limit: self.setup_intents,
             }),
-        };
-        let all: Vec<Token> = reservation
-            .setup_intent
-            .iter()
-            .chain(&reservation.failed_cards)
-            .cloned()
-            .collect();
-        match self.buckets.take(tenant.scope(), &all).await? {
-            Tokens::Taken => Ok(reservation),
-            Tokens::Refused { lacking, wait } => {
-                let policy = policy(&lacking);
-                tracing::warn!(project = %tenant.scope().project(), policy, "a limit is reached");
-                Err(ServiceError::TooManyRequests(LimitReached {
-                    policy,
-                    limit: lacking.limit,
-                    retry_after: wait,
-                }))
-            }
+        }
+    }
+
+    /// Takes what a wish may cost, before anything is done for it. [`ServiceError::TooManyRequests`] where that is not there.
+    pub(crate) async fn take(&self, tenant: &Tenant, cost: &Cost) -> Result<(), ServiceError> {
+        match self.buckets.take(tenant.scope(), &cost.tokens()).await? {
+            Tokens::Taken => Ok(()),
+            Tokens::Refused { lacking, wait } => Err(ServiceError::TooManyRequests(reached(&lacking, wait))),
         }
     }
 
     /// Puts back what the wish did not cost after all.
-    pub(crate) async fn settle(
-        &self,
-        tenant: &Tenant,
-        reservation: Reservation,
-        result: &Result<Fulfilled, ServiceError>,
-    ) {
+    pub(crate) async fn settle(&self, tenant: &Tenant, cost: Cost, result: &Result<Fulfilled, ServiceError>) {
         let mut unused = Vec::new();
         if result.is_err() {
-            unused.extend(reservation.setup_intent);
+            unused.extend(cost.setup_intent);
         }
         if !matches!(result, Err(ServiceError::Declined(_))) {
-            unused.extend(reservation.failed_cards);
+            unused.extend(cost.failed_cards);
         }
         if unused.is_empty() {
             return;
@@ -180,6 +176,17 @@ fn failed_on_page(event: &NewWebhookEvent) -> Option<&SetupIntentId> {
     match &event.work {
         Some(WebhookObject::SetupIntent(id)) if failed => Some(id),
         _ => None,
+    }
+}
+
+/// The limit that is reached where a token is not there.
+pub(crate) fn reached(lacking: &Token, wait: Duration) -> LimitReached {
+    let policy = policy(lacking);
+    tracing::warn!(policy, "a limit is reached");
+    LimitReached {
+        policy,
+        limit: lacking.limit,
+        retry_after: wait,
     }
 }
 

@@ -12,7 +12,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use billfold_domain::RateLimit;
 
-pub(crate) use hard::HardLimits;
+pub(crate) use hard::{HardLimits, reached};
 pub(crate) use presence::Living;
 pub use presence::Presence;
 pub(crate) use soft::SoftLimits;

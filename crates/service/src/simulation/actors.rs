@@ -8,7 +8,8 @@ use billfold_store::Deletable;
 
 use super::world::SimulatedWorld;
 use crate::{
-    Confirmation, SavedPaymentMethod, ServiceError, Tenant, engine::Engine, interruption::Interruption,
+    Confirmation, SavedPaymentMethod, ServiceError, Tenant, attendance::Attendance, engine::Engine,
+    interruption::Interruption,
 };
 
 /// A wish of a tenant's.
@@ -68,7 +69,14 @@ pub(super) fn act(
     Box::pin(async move {
         let told = match wish {
             Wish::Create(id, user, confirmation) => engine
-                .create_payment_method(&tenant, &operation, &id, &user, confirmation)
+                .create_payment_method(
+                    &tenant,
+                    &operation,
+                    &id,
+                    &user,
+                    confirmation,
+                    &Attendance::nobody(),
+                )
                 .await
                 .map(
                     |(SavedPaymentMethod::Created(shown) | SavedPaymentMethod::Existing(shown))| {
@@ -78,7 +86,7 @@ pub(super) fn act(
                     },
                 ),
             Wish::Delete(id) => engine
-                .delete_payment_method(&tenant, &operation, &id, Deletable::Any)
+                .delete_payment_method(&tenant, &operation, &id, Deletable::Any, &Attendance::nobody())
                 .await
                 .map(|_| Told::Done),
             Wish::SetupIntent(user) => engine

@@ -7,7 +7,8 @@ use billfold_domain::{
     UtcTimestamp,
 };
 use billfold_store::{
-    BeginCreate, BeginDelete, Claim, Deletable, NewOperation, Operation, OperationKind, StoreError, Subject,
+    Alongside, BeginCreate, BeginDelete, Claim, Deletable, NewOperation, Operation, OperationKind,
+    StoreError, Subject,
 };
 
 use super::{
@@ -194,6 +195,7 @@ impl Records for SimulatedWorld {
         new: &NewOperation,
         id: &PaymentMethodId,
         maximum: i64,
+        _: &Alongside,
     ) -> Recorded<BeginCreate> {
         self.record(|state| {
             match state.records.methods.get(id).filter(|row| !row.deleted) {
@@ -222,6 +224,7 @@ impl Records for SimulatedWorld {
         operation: String,
         id: &PaymentMethodId,
         deletable: Deletable<'_>,
+        _: &Alongside,
     ) -> Recorded<BeginDelete> {
         self.record(|state| {
             let Some(row) = state.records.methods.get(id) else {
@@ -284,6 +287,10 @@ impl Records for SimulatedWorld {
         self.record(|state| end(state, operation)).await
     }
 
+    async fn finish_delete(&self, _: &ProjectScope, operation: &Operation, _: &Alongside) -> Recorded<()> {
+        self.record(|state| end(state, operation)).await
+    }
+
     async fn release(&self, _: &ProjectScope, operation: &Operation, retry_in: Duration) -> Recorded<()> {
         self.record(|state| {
             let now = state.now;
@@ -325,6 +332,7 @@ impl Records for SimulatedWorld {
         _: &ProjectScope,
         operation: &Operation,
         payment_method: &PaymentMethod,
+        _: &Alongside,
     ) -> Recorded<()> {
         self.record(|state| {
             end(state, operation)?;

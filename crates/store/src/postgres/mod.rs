@@ -109,7 +109,32 @@ impl Postgres {
     /// Begins a transaction that sees the rows of this project, or of none.
     pub(crate) async fn begin(&self, project: Option<&ProjectId>) -> Result<Session, StoreError> {
         let connection = connection_share::take(self.timeout, self.pool.get()).await?;
-        Session::begin(connection, project, self.pooler).await
+        Session::begin(connection, project, None, self.pooler).await
+    }
+
+    /// The same, in the turn of a name: see [`crate::turns`].
+    pub(crate) async fn begin_in_turn(&self, project: &ProjectId, turn: &str) -> Result<Session, StoreError> {
+        let connection = connection_share::take(self.timeout, self.pool.get()).await?;
+        Session::begin(connection, Some(project), Some(turn), self.pooler).await
+    }
+
+    /// Ends a transaction whose statements were sent at once, for the case that nothing stands in the way. `None` where
+    /// something did: then nothing was done, and they should be tried one by one, which tells what it was.
+    pub(crate) async fn end_batch<T>(
+        &self,
+        session: Session,
+        outcome: Result<Option<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        match outcome {
+            Ok(Some(done)) => self.end(session, Ok(Some(done))).await,
+            Err(error @ (StoreError::Unavailable(_) | StoreError::ReadOnly(_))) => {
+                self.end(session, Err(error)).await
+            }
+            Ok(None) | Err(_) => {
+                session.roll_back().await;
+                Ok(None)
+            }
+        }
     }
 
     /// Ends a transaction as its outcome says. Where the server takes no writes any more, every connection to it is given up:

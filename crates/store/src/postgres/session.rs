@@ -20,10 +20,11 @@ pub(crate) struct Session {
 
 impl Session {
     /// Begins a transaction, and in the same journey to the server says whose rows it may see: nobody's where no project
-    /// is named.
+    /// is named. Waits for the turn of a name, where one is given.
     pub(super) async fn begin(
         connection: Shared<Object<AsyncPgConnection>>,
         project: Option<&ProjectId>,
+        turn: Option<&str>,
         pooler: Option<DatabasePooler>,
     ) -> Result<Self, StoreError> {
         let mut session = Self {
@@ -37,6 +38,11 @@ impl Session {
             begin.push_str("; set local app.project = ");
             begin.push_str(&literal(project.as_str()));
         }
+        if let Some(turn) = turn {
+            begin.push_str("; select pg_advisory_xact_lock(hashtextextended(");
+            begin.push_str(&literal(turn));
+            begin.push_str(", 0))");
+        }
         AnsiTransactionManager::begin_transaction_sql(session.connection(), &begin).await?;
         Ok(session)
     }
@@ -47,7 +53,7 @@ impl Session {
     }
 
     /// The same, where several may look.
-    pub(super) fn shared_connection(&self) -> &AsyncPgConnection {
+    pub(crate) fn shared_connection(&self) -> &AsyncPgConnection {
         self.connection.as_ref().expect("there until the end")
     }
 
@@ -60,14 +66,19 @@ impl Session {
                 Ok(value)
             }
             Err(error) => {
-                if AnsiTransactionManager::rollback_transaction(self.connection())
-                    .await
-                    .is_ok()
-                {
-                    self.give_back();
-                }
+                self.roll_back().await;
                 Err(error)
             }
+        }
+    }
+
+    /// Undoes what the transaction did, and gives the connection back. Where that fails the connection is closed.
+    pub(super) async fn roll_back(mut self) {
+        if AnsiTransactionManager::rollback_transaction(self.connection())
+            .await
+            .is_ok()
+        {
+            self.give_back();
         }
     }
 

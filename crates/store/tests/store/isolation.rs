@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use billfold_domain::{PageLimit, PageRequest, PaymentMethodTypes, Position};
-use billfold_store::{BeginCreate, BeginDelete, Claim, Operation, StoreError};
+use billfold_store::{Alongside, BeginCreate, BeginDelete, Claim, Operation, StoreError};
 use rstest::rstest;
 
 use crate::harness::{
@@ -235,7 +235,7 @@ async fn no_result_is_written_elsewhere(tenant: &Tenant, foreign: &Operation) {
         operations.end(scope, foreign).await,
         operations.raise_epoch(scope, foreign.clone()).await.map(|_| ()),
         operations
-            .finish_payment_method(scope, foreign, &card("pm_1", "anna", at(0)))
+            .finish_payment_method(scope, foreign, &card("pm_1", "anna", at(0)), Alongside::nothing())
             .await,
         operations
             .finish_customer(scope, foreign, &customer_id("cus_1"), at(0))

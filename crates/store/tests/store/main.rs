@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod alongside;
 mod api_keys;
 mod audit_events;
 mod backlog;

@@ -196,7 +196,7 @@ async fn a_deleted_customer_takes_its_methods_along_and_no_others(
 async fn an_operation_under_a_name_finds_its_own_result(
     #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
 ) {
-    use billfold_store::{BeginCreate, BeginDelete, Deletable};
+    use billfold_store::{Alongside, BeginCreate, BeginDelete, Deletable};
     let test = backend.migrated().await;
     let tenant: Tenant = test.tenant("demo").await;
     let method = card("pm_1", "anna", at(0));
@@ -205,13 +205,13 @@ async fn an_operation_under_a_name_finds_its_own_result(
     let operation = tenant.hold(&new).await;
     tenant
         .operations
-        .finish_payment_method(scope, &operation, &method)
+        .finish_payment_method(scope, &operation, &method, Alongside::nothing())
         .await
         .unwrap();
     let again = async |new| {
         tenant
             .payment_methods
-            .begin_create(scope, new, &method.id, 100, at(1))
+            .begin_create(scope, new, &method.id, 100, at(1), Alongside::nothing())
             .await
             .unwrap()
     };
@@ -221,10 +221,14 @@ async fn an_operation_under_a_name_finds_its_own_result(
         BeginCreate::Saved(method.clone())
     );
     let delete = async |name: &str| {
-        let begun =
-            tenant
-                .payment_methods
-                .begin_delete(scope, name.to_owned(), &method.id, Deletable::Any, at(2));
+        let begun = tenant.payment_methods.begin_delete(
+            scope,
+            name.to_owned(),
+            &method.id,
+            Deletable::Any,
+            at(2),
+            Alongside::nothing(),
+        );
         begun.await.unwrap()
     };
     let BeginDelete::Held(deletion, _) = delete("deletion").await else {
@@ -273,7 +277,7 @@ async fn an_operation_of_the_same_name_may_end_a_second_time_with_the_same_setup
 async fn what_is_no_longer_waited_for_is_not_given_up(
     #[values(SqliteInMemory, SqliteInFile, Postgres)] backend: Backend,
 ) {
-    use billfold_store::{BeginDelete, Deletable};
+    use billfold_store::{Alongside, BeginDelete, Deletable};
     let test = backend.migrated().await;
     let tenant = test.tenant("demo").await;
     tenant.save(&waiting_card("pm_1", "anna", "seti_1")).await;
@@ -282,7 +286,14 @@ async fn what_is_no_longer_waited_for_is_not_given_up(
     let give_up = async |name: &str, awaited: &str| {
         let awaited = setup_intent_id(awaited);
         let deletable = Deletable::WaitingOn(&awaited);
-        let begun = methods.begin_delete(&tenant.scope, name.to_owned(), &id, deletable, at(9));
+        let begun = methods.begin_delete(
+            &tenant.scope,
+            name.to_owned(),
+            &id,
+            deletable,
+            at(9),
+            Alongside::nothing(),
+        );
         begun.await.unwrap()
     };
     assert_eq!(give_up("another", "seti_2").await, BeginDelete::NotFound);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use billfold_store::{Claim, NewOperation, Operation, StoreError};
+use billfold_store::{Alongside, Claim, NewOperation, Operation, StoreError};
 use rstest::rstest;
 
 use crate::harness::{
@@ -39,7 +39,7 @@ async fn an_old_holder_saves_no_payment_method(
     let finish = async |operation: &Operation, method| {
         tenant
             .operations
-            .finish_payment_method(&tenant.scope, operation, &method)
+            .finish_payment_method(&tenant.scope, operation, &method, Alongside::nothing())
             .await
     };
     let of_old = finish(&old, waiting_card("pm_1", "anna", "seti_1")).await;
@@ -161,7 +161,7 @@ async fn of_many_results_one_is_written(#[values(SqliteInMemory, SqliteInFile, P
                 let method = card("pm_1", "anna", at(holder.fence));
                 let result = tenant
                     .operations
-                    .finish_payment_method(&tenant.scope, &holder, &method)
+                    .finish_payment_method(&tenant.scope, &holder, &method, Alongside::nothing())
                     .await;
                 (holder.fence, result)
             })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use billfold_store::{BeginCreate, NewOperation, OperationKind};
+use billfold_store::{Alongside, BeginCreate, NewOperation, OperationKind};
 use rstest::rstest;
 
 use crate::harness::{
@@ -29,7 +29,7 @@ async fn a_new_method_is_held_and_then_saved(
     let begin = || {
         tenant
             .payment_methods
-            .begin_create(&tenant.scope, &new, &id, 100, at(2))
+            .begin_create(&tenant.scope, &new, &id, 100, at(2), Alongside::nothing())
     };
     let operation = held(begin().await.unwrap());
     assert_eq!(
@@ -42,7 +42,7 @@ async fn a_new_method_is_held_and_then_saved(
     let method = card("pm_1", "anna", at(3));
     tenant
         .operations
-        .finish_payment_method(&tenant.scope, &operation, &method)
+        .finish_payment_method(&tenant.scope, &operation, &method, Alongside::nothing())
         .await
         .unwrap();
     assert_eq!(
@@ -125,7 +125,14 @@ async fn the_limit_counts_what_is_saved_and_what_is_on_its_way(
     let begin = async |maximum| {
         tenant
             .payment_methods
-            .begin_create(&tenant.scope, &by_account, &method_id("pm_3"), maximum, at(0))
+            .begin_create(
+                &tenant.scope,
+                &by_account,
+                &method_id("pm_3"),
+                maximum,
+                at(0),
+                Alongside::nothing(),
+            )
             .await
             .unwrap()
     };
@@ -160,7 +167,7 @@ async fn save_if_allowed(tenant: Tenant, id: String, maximum: i64) -> bool {
             let method = card(&id, "anna", at(0));
             tenant
                 .operations
-                .finish_payment_method(&tenant.scope, &operation, &method)
+                .finish_payment_method(&tenant.scope, &operation, &method, Alongside::nothing())
                 .await
                 .unwrap();
             true
@@ -220,7 +227,7 @@ async fn of_many_who_save_the_same_method_one_does(
                         let method = card(&id, user, at(0));
                         tenant
                             .operations
-                            .finish_payment_method(&tenant.scope, operation, &method)
+                            .finish_payment_method(&tenant.scope, operation, &method, Alongside::nothing())
                             .await
                             .unwrap();
                     }

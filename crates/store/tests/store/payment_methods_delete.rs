@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use billfold_domain::{PageLimit, PageRequest, PaymentMethodTypes, Position};
-use billfold_store::{BeginCreate, BeginDelete, Operation};
+use billfold_store::{Alongside, BeginCreate, BeginDelete, Operation};
 use rstest::rstest;
 
 use crate::harness::{
@@ -212,7 +212,7 @@ async fn what_is_saved_again_lives_again(#[values(SqliteInMemory, SqliteInFile, 
     let revived = card("pm_1", "bert", at(9));
     tenant
         .operations
-        .finish_payment_method(&tenant.scope, &operation, &revived)
+        .finish_payment_method(&tenant.scope, &operation, &revived, Alongside::nothing())
         .await
         .unwrap();
     assert_eq!(tenant.find("pm_1").await, Some(revived));

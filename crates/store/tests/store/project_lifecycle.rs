@@ -1,7 +1,9 @@
 //! Projects as they change: their account, their mode, shut and opened, their list.
 
 use billfold_domain::{PageLimit, ProjectId, ProjectPosition, ProjectStatus, StripeAccountId, StripeMode};
-use billfold_store::{AccountUse, ChangedProject, MadeProject, NewProject, ProjectChange, StoreError};
+use billfold_store::{
+    AccountUse, Alongside, ChangedProject, MadeProject, NewProject, ProjectChange, StoreError,
+};
 use rstest::rstest;
 use secrecy::ExposeSecret as _;
 
@@ -163,7 +165,12 @@ async fn a_project_moves_only_with_nothing_behind(
         "an operation is open"
     );
     demo.operations
-        .finish_payment_method(&demo.scope, &operation, &card("pm_1", "anna", at(0)))
+        .finish_payment_method(
+            &demo.scope,
+            &operation,
+            &card("pm_1", "anna", at(0)),
+            Alongside::nothing(),
+        )
         .await
         .unwrap();
     assert_eq!(

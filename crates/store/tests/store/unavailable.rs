@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use billfold_domain::{PageLimit, PageRequest, PaymentMethodTypes, Position};
-use billfold_store::{Claim, Database, DatabaseOptions, StoreError};
+use billfold_store::{Alongside, Claim, Database, DatabaseOptions, StoreError};
 use billfold_test_support::{PostgresDatabase, TcpProxy, wait_for};
 use futures_util::FutureExt as _;
 use rstest::rstest;
@@ -180,7 +180,7 @@ async fn a_commit_whose_answer_is_lost_is_of_unknown_outcome() {
     let method = card("pm_2", "anna", at(0));
     let finished = tenant
         .operations
-        .finish_payment_method(&tenant.scope, &operation, &method)
+        .finish_payment_method(&tenant.scope, &operation, &method, Alongside::nothing())
         .await;
     assert!(is_unavailable(&finished), "{finished:?}");
     behind.proxy.pass();
@@ -192,7 +192,7 @@ async fn a_commit_whose_answer_is_lost_is_of_unknown_outcome() {
     // Whoever tries again learns that it has ended.
     let again = tenant
         .operations
-        .finish_payment_method(&tenant.scope, &operation, &method)
+        .finish_payment_method(&tenant.scope, &operation, &method, Alongside::nothing())
         .await;
     assert!(matches!(again, Err(StoreError::Fenced)), "{again:?}");
 }
@@ -208,7 +208,7 @@ async fn a_transaction_that_is_cut_short_leaves_no_trace() {
     let method = card("pm_2", "anna", at(0));
     let finished = tenant
         .operations
-        .finish_payment_method(&tenant.scope, &operation, &method)
+        .finish_payment_method(&tenant.scope, &operation, &method, Alongside::nothing())
         .await;
     assert!(is_unavailable(&finished), "{finished:?}");
     behind.proxy.pass();
@@ -221,7 +221,7 @@ async fn a_transaction_that_is_cut_short_leaves_no_trace() {
         async || {
             tenant
                 .operations
-                .finish_payment_method(&tenant.scope, &operation, &method)
+                .finish_payment_method(&tenant.scope, &operation, &method, Alongside::nothing())
                 .await
                 .ok()
         },

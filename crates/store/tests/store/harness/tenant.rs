@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use billfold_domain::{CustomerId, PaymentMethod, PaymentMethodId, ProjectId, ProjectScope};
 use billfold_store::{
-    BeginCreate, BeginDelete, Claim, Customers, Database, Deletable, IdempotencyKeys, NewOperation,
-    Operation, OperationKind, Operations, PaymentMethods, SetupIntents, Subject,
+    Alongside, BeginCreate, BeginDelete, Claim, Customers, Database, Deletable, IdempotencyKeys,
+    NewOperation, Operation, OperationKind, Operations, PaymentMethods, SetupIntents, Subject,
 };
 
 use super::{at, customer_id, method_id, user};
@@ -47,7 +47,7 @@ impl Tenant {
             ))
             .await;
         self.operations
-            .finish_payment_method(&self.scope, &operation, payment_method)
+            .finish_payment_method(&self.scope, &operation, payment_method, Alongside::nothing())
             .await
             .unwrap();
     }
@@ -69,6 +69,7 @@ impl Tenant {
                 id,
                 Deletable::owned_by(owner.as_ref()),
                 at(1_000),
+                Alongside::nothing(),
             )
             .await
             .unwrap()
@@ -76,7 +77,14 @@ impl Tenant {
 
     pub(crate) async fn begin_create(&self, id: &str, user: &str, maximum: i64) -> BeginCreate {
         self.payment_methods
-            .begin_create(&self.scope, &creation(id, user), &method_id(id), maximum, at(0))
+            .begin_create(
+                &self.scope,
+                &creation(id, user),
+                &method_id(id),
+                maximum,
+                at(0),
+                Alongside::nothing(),
+            )
             .await
             .unwrap()
     }

@@ -12,7 +12,7 @@ const NAME: &str = "billfold";
 const PUBLISH: &str = include_str!("../../../../deploy/postgres/publish-project.sql");
 
 /// How long anything in these tests may take on a machine under load.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server with an installation of its own, which has these projects.
 async fn installation(projects: &[&str]) -> PostgresServer {

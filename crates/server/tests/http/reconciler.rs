@@ -95,7 +95,7 @@ async fn what_an_outage_leaves_is_ended_side_by_side(backend: Backend) {
     leave_open(&server, LEFT).await;
     // Each of them takes three calls: one after another, they would take more than half a minute.
     slow_down(&server.stripe("demo")).await;
-    wait_for(Duration::from_secs(20), "all of them to be saved", async || {
+    wait_for(WITHIN, "all of them to be saved", async || {
         let listed = server.list("?limit=200").await;
         let items = listed.json()["items"].as_array().map_or(0, Vec::len);
         (items == LEFT + 1).then_some(())

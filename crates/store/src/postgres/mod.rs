@@ -12,7 +12,10 @@ mod session;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use billfold_domain::ProjectId;
-use deadpool::{Runtime, managed::Timeouts};
+use deadpool::{
+    Runtime,
+    managed::{QueueMode, Timeouts},
+};
 use diesel::QueryResult;
 use diesel_async::{
     AsyncPgConnection,
@@ -75,6 +78,8 @@ impl Postgres {
             manager,
         ))
         .max_size(options.maximum_connections)
+        // The one that was given back last has its statements planned and its memory at hand.
+        .queue_mode(QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts {
             wait: Some(options.timeout),

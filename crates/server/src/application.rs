@@ -292,8 +292,10 @@ fn listener(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
     }?;
     // A server that starts anew takes its address at once, whatever connections of the one before are still known.
     socket.set_reuseaddr(true)?;
-    // Each connection takes it over. Left to itself the system would keep megabytes for each client that reads nothing.
+    // Each connection takes these over. Left to itself the system would keep megabytes for each client that reads nothing,
+    // and keep the end of an answer that is given out in pieces until the client has told that it has the beginning.
     socket.set_send_buffer_size(EdgeLimits::UNSENT_BYTES)?;
+    socket.set_nodelay(true)?;
     socket.bind(address)?;
     socket.listen(backlog)?.into_std()
 }
@@ -346,4 +348,20 @@ fn server(
             .wrap(from_fn(edge::surround))
             .wrap(from_fn(request_id::observe))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use super::listener;
+
+    #[tokio::test]
+    async fn the_end_of_an_answer_does_not_wait_until_its_client_has_told_that_it_has_the_beginning() {
+        let listener = listener((Ipv4Addr::LOCALHOST, 0).into(), 1).expect("a free port");
+        let _client = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+        listener.set_nonblocking(false).expect("a setting");
+        let (served, _) = listener.accept().expect("the client");
+        assert!(served.nodelay().expect("a setting"));
+    }
 }
